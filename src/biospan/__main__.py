@@ -1,0 +1,5 @@
+"""`python -m biospan` is the command `biospan`."""
+
+from biospan.cli import main
+
+main()

@@ -1,0 +1,67 @@
+"""`biospan train`: from a recipe to a model directory."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from biospan.errors import MissingDependencyError
+
+
+def train(
+    recipe: Annotated[Path, typer.Argument(help="TOML file; see recipes/.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder of the run; runs/RECIPE by default.")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting.")
+    ] = None,
+) -> None:
+    """Train a model, keep its best epoch on the development split, and export it.
+
+    The model directory is OUTPUT/model; weights and record of the run lie beside it.
+    """
+    from biospan.train.config import load_config
+
+    config = load_config(recipe, overrides or ())
+    try:
+        from biospan.train import export, loop
+    except ImportError as error:
+        raise MissingDependencyError(error.name or "torch", "train") from error
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeElapsedColumn, TimeRemainingColumn
+
+    from biospan.scoring import Report
+
+    folder = output or Path("runs") / recipe.stem
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("epoch {task.fields[epoch]}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("loss {task.fields[loss]:.4f}"),
+        TimeElapsedColumn(),
+        TextColumn("eta"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, refresh_per_second=2) as bar:
+        task = bar.add_task("train", total=None, epoch=1, loss=float("nan"))
+
+        def on_step(step: loop.Progress) -> None:
+            bar.update(
+                task, total=step.n_steps, completed=step.step, epoch=step.epoch, loss=step.loss
+            )
+
+        def on_epoch(epoch: int, report: Report) -> None:
+            console.print(f"epoch {epoch}: development micro F1 {report.spans.micro.f1:.4f}")
+
+        run = loop.fit(config, folder, on_step=on_step, on_epoch=on_epoch)
+    gates = export.export(run, folder / "model")
+    for change in gates.changed:
+        console.print(f"changed by packing: {change}", markup=False, highlight=False)
+    console.print(
+        f"{folder / 'model'}: {gates.size / 1e6:.1f} MB, development micro F1 "
+        f"{gates.packed_f1:.4f} ({gates.torch_f1:.4f} before packing, {len(gates.changed)} "
+        f"entities changed; emissions within {gates.max_difference:.1g} of torch)"
+    )

@@ -1,0 +1,65 @@
+"""The errors a caller can cause, each with the exit code the command line returns for it.
+
+Messages say what, where, got, and expected or how to mend it. Bugs of ours are not
+`BiospanError`s: they propagate as they are.
+"""
+
+from collections.abc import Sequence
+
+MAX_LISTED_PROBLEMS = 20
+
+
+class BiospanError(Exception):
+    """Base of every error that Biospan raises on purpose."""
+
+    exit_code = 1
+
+
+class InputError(BiospanError):
+    """Data that cannot be read as what it claims to be."""
+
+    exit_code = 65
+
+    @classmethod
+    def from_problems(cls, problems: Sequence[str]) -> "InputError":
+        """Join what is wrong with one input, the first 20 problems in full."""
+        listed = list(problems[:MAX_LISTED_PROBLEMS])
+        if len(problems) > MAX_LISTED_PROBLEMS:
+            listed.append(f"... and {len(problems) - MAX_LISTED_PROBLEMS} more")
+        return cls("\n".join(listed))
+
+
+class MissingInputError(BiospanError):
+    """A file, folder or corpus that is not there."""
+
+    exit_code = 66
+
+
+class ModelError(BiospanError):
+    """A model directory that is incomplete, damaged or not to be trusted."""
+
+    exit_code = 69
+
+
+class OutputError(BiospanError):
+    """An output that cannot be created."""
+
+    exit_code = 73
+
+
+class ConfigError(BiospanError):
+    """A recipe or option with unknown keys or bad values."""
+
+    exit_code = 78
+
+
+class MissingDependencyError(BiospanError):
+    """An optional package that is not installed; `extra` is the extra it belongs to, if any."""
+
+    exit_code = 69
+
+    def __init__(self, package: str, extra: str | None = None) -> None:
+        wanted = f"'biospan[{extra}]'" if extra else package
+        super().__init__(
+            f"`{package}` is needed for this and is not installed: pip install {wanted}"
+        )

@@ -1,0 +1,296 @@
+"""IOB2 columns: a token and its tag on each line, a blank line between sentences.
+
+Documents begin at a line `###MEDLINE:id` (the GENIA project's mark) or a row `-DOCSTART-` (the
+CoNLL tasks' mark); without marks each sentence is a document. The first column is the token, the
+last is the tag; columns between them are passed over. Only IOB2 is read: nothing is converted.
+"""
+
+import logging
+import re
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+from biospan import tags
+from biospan.document import Document, Entity, Passage, Sentence, Token
+from biospan.errors import InputError
+from biospan.formats.text import BYTE_ORDER_MARK, read_text
+from biospan.segment import sentence_spans
+
+logger = logging.getLogger(__name__)
+
+_MARKS = ("###MEDLINE:", "-DOCSTART-")
+_MARK = re.compile(r"###MEDLINE:([^\t]*)|-DOCSTART-(?:[ \t][^(]*(?:\((.*)\))?.*)?")
+# What would break the columns, or be read as something else than a token.
+_UNWRITABLE = re.compile("[\t\n\r\0\ud800-\udfff]|\\A\ufeff|\\A-(?=DOCSTART-\\Z)")
+# Tokens as the GENIA corpus has them: brackets and most marks stand alone wherever they are; an
+# apostrophe stays inside a word and as a prime (`5'`), but not at a word's end, nor before `s`.
+_MARKS_ALONE = r"()\[\]{}\"“”,;:?!%<>"
+_CLOSERS = frozenset(")]}\"”'")
+_GENIA_TOKEN = re.compile(
+    rf"[{_MARKS_ALONE}]|(?:[^\s{_MARKS_ALONE}']|(?<=\d)'(?!s\b)|'(?!s\b)(?=\w))+|'(?:s\b)?"
+)
+
+
+class _Sentence(NamedTuple):
+    """Rows on consecutive lines; a row that cannot be used has an empty tag."""
+
+    line: int
+    tokens: list[str]
+    tags: list[str]
+
+
+@dataclass
+class _Draft:
+    """A document while its file is read."""
+
+    id: str = ""
+    sentences: list[_Sentence] = field(default_factory=list)
+
+
+def read(path: Path | str) -> Iterator[Document]:
+    """Read documents, strictly; their ids are the marks', else numbers from 1.
+
+    A document's text is its tokens, a space between them, and a newline between sentences.
+
+    Raises:
+        MissingInputError: If there is no such file.
+        InputError: If the file is not UTF-8, holds no sentence, or breaks the format or IOB2
+            anywhere; the first 20 problems of the whole file are listed.
+    """
+    drafts, problems = _parse(path)
+    for draft in drafts:
+        for sentence in draft.sentences:
+            problems += _sequence_problems(sentence)
+    _raise_problems(path, problems)
+    return _documents(drafts)
+
+
+def read_repaired(path: Path | str) -> Iterator[Document]:
+    """Read documents, with `B-` for an `I-` that nothing opened; how many is logged.
+
+    Raises:
+        MissingInputError: If there is no such file.
+        InputError: As for `read`, but for what was mended.
+    """
+    drafts, problems = _parse(path)
+    _raise_problems(path, problems)
+    mended = 0
+    for draft in drafts:
+        for sentence in draft.sentences:
+            if found := tags.problems(sentence.tags):
+                mended += len(found)
+                sentence.tags[:] = tags.repair(sentence.tags)
+    if mended:
+        logger.warning(
+            "%s: %s tags that IOB2 does not allow there were mended", path, f"{mended:,}"
+        )
+    return _documents(drafts)
+
+
+def read_ids(path: Path | str) -> list[str]:
+    """Document ids of a file's marks, in order; rows are not looked at.
+
+    Raises:
+        MissingInputError: If there is no such file.
+        InputError: If the file is not UTF-8.
+    """
+    lines = read_text(path).removeprefix(BYTE_ORDER_MARK).split("\n")
+    return [found for line in lines if (found := _mark_id(line)) is not None]
+
+
+def write(documents: Iterable[Document], stream: TextIO) -> None:
+    """Write documents as columns, each after the mark with its id if it has one.
+
+    A document without tokens gets tokens like GENIA's, cut at every entity's edge as GENIA does, so
+    that no entity is widened. Characters that would break the columns are written as U+FFFD. What
+    columns cannot hold is counted in one warning.
+    """
+    counts: Counter[str] = Counter()
+    for number, document in enumerate(documents, start=1):
+        if document.id:
+            stream.write(f"###MEDLINE:{_writable(document.id, counts)}\n\n")
+        elif number > 1:
+            stream.write("-DOCSTART-\tO\n\n")
+        sentences = _token_offsets(document)
+        alignment = tags.align(sentences, document.entities)
+        counts["entities widened to whole tokens"] += alignment.widened
+        counts["entities left out because they overlap another"] += alignment.overlapping
+        counts["entities left out because no sentence holds them"] += alignment.homeless
+        for offsets, spans in zip(sentences, alignment.spans, strict=True):
+            for (start, end), tag in zip(
+                offsets, tags.from_spans(len(offsets), spans), strict=True
+            ):
+                token = _writable(document.text[start:end], counts)
+                stream.write(f"{token}\t{_writable(tag, counts)}\n")
+            stream.write("\n")
+    if lost := ", ".join(f"{count:,} {what}" for what, count in counts.items() if count):
+        logger.warning("IOB2 columns cannot hold all of it: %s", lost)
+
+
+def _parse(path: Path | str) -> tuple[list[_Draft], list[tuple[int, str]]]:
+    """Cut a file into documents and sentences; problems are (line number, what is wrong)."""
+    drafts = [_Draft()]
+    sentence: _Sentence | None = None
+    rows = _Rows()
+    for number, line in enumerate(
+        read_text(path).removeprefix(BYTE_ORDER_MARK).split("\n"), start=1
+    ):
+        line = line.removesuffix("\r")
+        if not line or not line.strip(" \t"):
+            sentence = None
+        elif line.startswith(_MARKS) and (document_id := _mark_id(line)) is not None:
+            drafts.append(_Draft(document_id))
+            sentence = None
+        else:
+            if sentence is None:
+                sentence = _Sentence(number, [], [])
+                drafts[-1].sentences.append(sentence)
+            token, tag = rows.parse(number, line)
+            sentence.tokens.append(token)
+            sentence.tags.append(tag)
+    if not any(draft.sentences for draft in drafts):
+        raise InputError(f"{path}: no sentences, expected lines of token and tag")
+    return _arranged(drafts), rows.problems
+
+
+def _arranged(drafts: list[_Draft]) -> list[_Draft]:
+    """Without marks make each sentence a document; number documents that have no id."""
+    if len(drafts) == 1:
+        drafts = [_Draft(sentences=[sentence]) for sentence in drafts[0].sentences]
+    elif not drafts[0].sentences:
+        del drafts[0]
+    for number, draft in enumerate(drafts, start=1):
+        draft.id = draft.id or str(number)
+    return drafts
+
+
+def _mark_id(line: str) -> str | None:
+    """Return the id that a document mark carries, empty if none; None for any other line."""
+    if not line.startswith(_MARKS) or not (match := _MARK.fullmatch(line.strip())):
+        return None
+    return (match[1] or match[2] or "").strip()
+
+
+class _Rows:
+    """Rows of one file: they all have the same number of columns."""
+
+    def __init__(self) -> None:
+        self.problems: list[tuple[int, str]] = []
+        self._n_columns = 0
+        self._tag_problems: dict[str, str | None] = {}
+
+    def parse(self, number: int, line: str) -> tuple[str, str]:
+        """Token and tag of a line; the tag is empty if something is wrong with the line."""
+        columns = line.split("\t") if "\t" in line else [word for word in line.split(" ") if word]
+        token, tag = columns[0], columns[-1]
+        if tag not in self._tag_problems:
+            self._tag_problems[tag] = _tag_problem(tag)
+        if len(columns) < 2:
+            problem: str | None = f"got `{line[:40]}`, expected a token, a tab and a tag"
+        elif len(columns) != (self._n_columns or len(columns)):
+            problem = f"{len(columns)} columns, expected {self._n_columns} as in the lines before"
+        elif not token:
+            problem = "empty token"
+        elif "\0" in line:
+            problem = "NUL character. Convert the file to UTF-8."
+        else:
+            self._n_columns = len(columns)
+            problem = self._tag_problems[tag]
+        if problem is None:
+            return token, tag
+        self.problems.append((number, problem))
+        return token, ""
+
+
+def _tag_problem(tag: str) -> str | None:
+    try:
+        _, label = tags.split(tag)
+    except ValueError as error:
+        return str(error)
+    if tag in (known := tags.TagSet((label,) if label else ()).names):
+        return None
+    return f"tag `{tag}` is not IOB2, expected {' or '.join(f'`{name}`' for name in known)}"
+
+
+def _sequence_problems(sentence: _Sentence) -> list[tuple[int, str]]:
+    if "" in sentence.tags:
+        return []
+    found = tags.problems(sentence.tags)
+    mended = tags.repair(sentence.tags) if found else []
+    return [
+        (sentence.line + index, f"{what}. Pass --repair to read it as `{mended[index]}`.")
+        for index, what in found
+    ]
+
+
+def _raise_problems(path: Path | str, problems: list[tuple[int, str]]) -> None:
+    if problems:
+        raise InputError.from_problems(
+            [f"{path}:{line}: {what}" for line, what in sorted(problems)]
+        )
+
+
+def _documents(drafts: Sequence[_Draft]) -> Iterator[Document]:
+    for draft in drafts:
+        text = "\n".join(" ".join(sentence.tokens) for sentence in draft.sentences)
+        sentences: list[Sentence] = []
+        entities: list[Entity] = []
+        position = 0
+        for sentence in draft.sentences:
+            tokens = []
+            for word in sentence.tokens:
+                tokens.append(Token(position, position + len(word), word))
+                position += len(word) + 1
+            sentences.append(Sentence(tokens[0].start, tokens[-1].end, tuple(tokens)))
+            for span in tags.to_spans(sentence.tags):
+                start, end = tokens[span.start].start, tokens[span.end - 1].end
+                entities.append(Entity(start, end, span.label, text[start:end]))
+        passages = (Passage(0, len(text), sentences=tuple(sentences)),) if sentences else ()
+        yield Document(text, draft.id, passages, tuple(entities))
+
+
+def _token_offsets(document: Document) -> list[list[tuple[int, int]]]:
+    """Return the half-open character offsets of the tokens of every sentence that has any."""
+    given = [
+        [(token.start, token.end) for token in sentence.tokens]
+        for sentence in document.sentences()
+        if sentence.tokens
+    ]
+    if given:
+        return given
+    edges = sorted({edge for e in document.entities for edge in (e.start, e.end)})
+    bounds = [(sentence.start, sentence.end) for sentence in document.sentences()]
+    return [
+        _genia_tokens(
+            document.text, start, end, edges[bisect_right(edges, start) : bisect_left(edges, end)]
+        )
+        for start, end in bounds or sentence_spans(document.text)
+    ]
+
+
+def _genia_tokens(text: str, start: int, end: int, cuts: Sequence[int]) -> list[tuple[int, int]]:
+    """Tokens of one sentence like GENIA's, cut at given offsets inside of it as well."""
+    tokens = [
+        match.span()
+        for left, right in pairwise([start, *cuts, end])
+        for match in _GENIA_TOKEN.finditer(text, left, right)
+    ]
+    # The sentence's own full stop stands alone, before closing marks if there are any.
+    for index in range(len(tokens) - 1, -1, -1):
+        left, right = tokens[index]
+        if text[right - 1] == "." and right - left > 1 and text[left:right].strip("."):
+            tokens[index : index + 1] = [(left, right - 1), (right - 1, right)]
+        if text[left:right] not in _CLOSERS:
+            break
+    return tokens
+
+
+def _writable(value: str, counts: Counter[str]) -> str:
+    written, replaced = _UNWRITABLE.subn("\ufffd", value)
+    counts["characters replaced by U+FFFD"] += replaced
+    return written

@@ -1,0 +1,69 @@
+"""Documents as JSON, one a line: the form that keeps everything a `Document` holds.
+
+Output is pure ASCII, so that any text survives it, lone surrogates included. A file whose name
+ends in `.gz` is read as gzip.
+"""
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, NoReturn, TextIO, cast
+
+from biospan.document import Document
+from biospan.errors import InputError
+from biospan.formats.text import numbered_lines, open_input
+
+
+def read(path: Path | str) -> Iterator[Document]:
+    """Read documents one by one; blank lines are passed over.
+
+    A line is what `write` wrote, or the short form
+    `{"id": ..., "text": ..., "entities": [[start, end, label], ...]}`.
+
+    Raises:
+        MissingInputError: If there is no such file.
+        InputError: If the file is not UTF-8, or at the first line that is not a document.
+    """
+    with open_input(path) as raw:
+        stream = raw if Path(path).suffix != ".gz" else cast(BinaryIO, gzip.GzipFile(fileobj=raw))
+        try:
+            for number, line in numbered_lines(stream, path):
+                if line.strip():
+                    yield _document(line, f"{path}:{number}")
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise InputError(f"{path}: damaged or cut gzip data: {error}") from error
+
+
+def write(documents: Iterable[Document], stream: TextIO) -> None:
+    """Write one line per document, as the documents come."""
+    for document in documents:
+        stream.write(json.dumps(document.to_dict(), allow_nan=False) + "\n")
+
+
+def _document(line: str, where: str) -> Document:
+    try:
+        data = json.loads(line, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: not JSON: {error}") from error
+    if not isinstance(data, dict):
+        raise InputError(f"{where}: got {line[:40]}, expected an object with `text`")
+    try:
+        if isinstance(data.get("entities"), list):
+            data["entities"] = [_long_form(entity) for entity in data["entities"]]
+        return Document.from_dict(data)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
+
+
+def _long_form(entity: Any) -> Any:
+    if not isinstance(entity, list):
+        return entity
+    if len(entity) != 3:
+        raise InputError(f"entity {entity!r:.80}: expected [start, end, label]")
+    return dict(zip(("start", "end", "label"), entity, strict=True))
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"`{constant}` is not a JSON number")

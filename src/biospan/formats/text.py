@@ -1,0 +1,107 @@
+"""Plain text, and how every format here gets from bytes to characters.
+
+Text stays as it is: no newline is translated, nothing is normalised, only a byte order mark at
+the start goes. No encoding but UTF-8 is guessed at.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from biospan.document import Document
+from biospan.errors import InputError, MissingInputError
+
+BYTE_ORDER_MARK = "\ufeff"
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def read(path: Path | str) -> Iterator[Document]:
+    """Read a whole file as one document; its id is the file's name without suffix.
+
+    Raises:
+        MissingInputError: If there is no such file.
+        InputError: If it is a folder or not UTF-8.
+    """
+    text = read_text(path).removeprefix(BYTE_ORDER_MARK)
+    return iter([Document(text=text, id=Path(path).stem)])
+
+
+def read_lines(path: Path | str) -> Iterator[Document]:
+    """Read every line that is not blank as a document; its id is the line's number, from 1.
+
+    Raises:
+        MissingInputError: If there is no such file.
+        InputError: If it is a folder or a line is not UTF-8.
+    """
+    with open_input(path) as stream:
+        for number, line in numbered_lines(stream, path):
+            if line.strip():
+                yield Document(text=line, id=str(number))
+
+
+def read_text(path: Path | str) -> str:
+    """Characters of a UTF-8 file, all of them: newlines and byte order mark included.
+
+    Raises:
+        MissingInputError: If there is no such file.
+        InputError: If it is a folder or not UTF-8.
+    """
+    with open_input(path) as stream:
+        data = stream.read()
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise _not_utf8(path, line, data[error.start], error.start) from error
+
+
+def numbered_lines(stream: BinaryIO, path: Path | str) -> Iterator[tuple[int, str]]:
+    r"""Lines of a UTF-8 stream with their numbers, from 1, split at `\n` and at nothing else.
+
+    The newline (`\n` or `\r\n`) and a byte order mark at the start are taken off.
+
+    Raises:
+        InputError: If a line is not UTF-8.
+    """
+    position = 0
+    for number, data in enumerate(stream, start=1):
+        try:
+            line = data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            offset = position + error.start
+            raise _not_utf8(path, number, data[error.start], offset) from error
+        position += len(data)
+        if number == 1:
+            line = line.removeprefix(BYTE_ORDER_MARK)
+        yield number, line.removesuffix("\n").removesuffix("\r")
+
+
+def open_input(path: Path | str) -> BinaryIO:
+    """Open a file for reading bytes, with errors that say what is wrong with the path.
+
+    Raises:
+        MissingInputError: If there is no such file.
+        InputError: If it is a folder or cannot be opened.
+    """
+    try:
+        return open(path, "rb")
+    except FileNotFoundError as error:
+        raise MissingInputError(f"{path}: no such file") from error
+    except IsADirectoryError as error:
+        raise InputError(f"{path}: is a folder, expected a file") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be opened: {error.strerror}") from error
+
+
+def encodable(text: str) -> str:
+    """The text with U+FFFD for each lone surrogate, which UTF-8 cannot hold; offsets stay."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
+def _not_utf8(path: Path | str, line: int, byte: int, offset: int) -> InputError:
+    return InputError(
+        f"{path}:{line}: byte 0x{byte:02x} at byte offset {offset} is not UTF-8. "
+        f"Convert the file to UTF-8."
+    )

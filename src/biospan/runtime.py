@@ -1,0 +1,348 @@
+"""Running a model's graph: named integer arrays in, one array of emissions out.
+
+The seam between this project and whatever multiplies the matrices: one class per runtime, each
+imported only when it is built. What the arrays mean is the business of `biospan.pieces`; whether
+the bytes are to be trusted, of `biospan.model_dir`.
+"""
+
+import os
+import platform
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biospan.errors import ConfigError, MissingDependencyError, ModelError
+
+Precision = Literal["f32", "bf16"]
+RuntimeName = Literal["onnxruntime", "openvino"]
+
+OUTPUT = "emissions"
+_GRAPH = "model.onnx"  # where the errors of this module are
+
+# What decides which kernels a runtime picks, and so the last bits of its sums.
+_CPU_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16")
+
+# Which fields of which ONNX message hold messages that may hold a tensor (onnx.proto, IR 3 to 13).
+_CHILDREN: dict[str, dict[int, str]] = {
+    "model": {7: "graph", 20: "training", 25: "function"},
+    "training": {1: "graph", 2: "graph"},
+    "function": {7: "node", 11: "attribute"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+    "tensor": {},
+}
+_EXTERNAL_DATA = 13  # the field of a tensor that names a file
+
+
+class Runtime(Protocol):
+    """A loaded graph. Any number of threads may call `run` at the same time."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Runtime, version, precision, instruction set: equal means equal results, bit for bit."""
+
+    def run(self, inputs: Mapping[str, NDArray[np.int64]]) -> NDArray[np.float32]:
+        """Emissions of a batch.
+
+        Args:
+            inputs: The arrays that the model's config names, such as `input_ids`.
+                Shape (n_windows, n_pieces), and (n_windows, n_tokens) for `token_starts`.
+
+        Returns:
+            Finite log-domain scores. Shape (n_windows, n_tokens, n_tags).
+
+        Raises:
+            ModelError: If an array is missing or too many, or the graph fails on them.
+        """
+
+
+class OnnxRuntime:
+    """Microsoft's ONNX Runtime on the CPU, in float32.
+
+    Args:
+        onnx: A serialised graph, with no data outside of it.
+        inputs: Names of its inputs, exactly.
+        threads: Threads of one `run`; None: one per core that this process may use.
+
+    Raises:
+        ModelError: If the graph does not load, or has other inputs or outputs.
+        MissingDependencyError: If `onnxruntime` is not installed.
+    """
+
+    def __init__(self, onnx: bytes, inputs: Sequence[str], *, threads: int | None = None) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise MissingDependencyError("onnxruntime", "onnxruntime") from error
+        onnxruntime.disable_telemetry_events()
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = _thread_count(threads)
+        options.inter_op_num_threads = 1
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        options.enable_mem_pattern = False
+        options.enable_cpu_mem_arena = False
+        options.log_severity_level = 4
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Its errors share no base class but Exception.
+        try:
+            self._session = onnxruntime.InferenceSession(
+                onnx, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:
+            raise ModelError(f"{_GRAPH}: ONNX Runtime cannot load it: {_brief(error)}") from error
+        self._inputs = tuple(inputs)
+        _check_graph(
+            self._inputs,
+            {node.name: (node.type, len(node.shape)) for node in self._session.get_inputs()},
+            {node.name: (node.type, len(node.shape)) for node in self._session.get_outputs()},
+            types=("tensor(int64)", "tensor(float)"),
+        )
+        self.fingerprint = f"onnxruntime {onnxruntime.__version__} f32 {_instruction_set()}"
+
+    def run(self, inputs: Mapping[str, NDArray[np.int64]]) -> NDArray[np.float32]:
+        """See `Runtime.run`."""
+        _check_names(self._inputs, inputs)
+        try:
+            emissions: NDArray[np.float32] = self._session.run([OUTPUT], dict(inputs))[0]
+        except Exception as error:
+            raise ModelError(f"{_GRAPH}: ONNX Runtime cannot run it: {_brief(error)}") from error
+        return _checked(emissions)
+
+
+class OpenVino:
+    """Intel's OpenVINO on the CPU.
+
+    Args:
+        onnx: A serialised graph, with no data outside of it.
+        inputs: Names of its inputs, exactly.
+        threads: Threads of one `run`; None: one per core that this process may use.
+        precision: What it multiplies in. `bf16` is faster on CPUs that have it, and rounds.
+
+    Raises:
+        ModelError: If the graph does not load, or has other inputs or outputs.
+        MissingDependencyError: If `openvino` is not installed.
+    """
+
+    def __init__(
+        self,
+        onnx: bytes,
+        inputs: Sequence[str],
+        *,
+        threads: int | None = None,
+        precision: Precision = "f32",
+    ) -> None:
+        _refuse_external_data(onnx)
+        openvino = _import_openvino()
+        core = openvino.Core()
+        # Its errors share no base class but Exception.
+        try:
+            self._compiled = core.compile_model(
+                core.read_model(onnx),
+                "CPU",
+                {
+                    "INFERENCE_PRECISION_HINT": precision,
+                    "INFERENCE_NUM_THREADS": _thread_count(threads),
+                    "PERFORMANCE_HINT": "LATENCY",
+                    # Pinned, several processes would fight over the same cores.
+                    "ENABLE_CPU_PINNING": False,
+                },
+            )
+        except Exception as error:
+            raise ModelError(f"{_GRAPH}: OpenVINO cannot load it: {_brief(error)}") from error
+        self._inputs = tuple(inputs)
+        _check_graph(
+            self._inputs,
+            {port.any_name: _port_type(port) for port in self._compiled.inputs},
+            {port.any_name: _port_type(port) for port in self._compiled.outputs},
+            types=("i64", "f32"),
+        )
+        # A request serves one thread at a time; list.pop and list.append are atomic.
+        self._idle: list[Any] = []
+        self.fingerprint = f"openvino {openvino.__version__} {precision} {_instruction_set()}"
+
+    def run(self, inputs: Mapping[str, NDArray[np.int64]]) -> NDArray[np.float32]:
+        """See `Runtime.run`."""
+        _check_names(self._inputs, inputs)
+        try:
+            request = self._idle.pop()
+        except IndexError:
+            request = self._compiled.create_infer_request()
+        try:
+            request.infer(dict(inputs))
+            # A copy: the request's own memory is written again by its next user.
+            emissions = np.array(request.get_output_tensor(0).data)
+        except Exception as error:
+            raise ModelError(f"{_GRAPH}: OpenVINO cannot run it: {_brief(error)}") from error
+        self._idle.append(request)
+        return _checked(emissions)
+
+
+def open_runtime(
+    name: RuntimeName, onnx: bytes, inputs: Sequence[str], *, threads: int | None = None
+) -> Runtime:
+    """Load a graph into the runtime of that name.
+
+    Raises:
+        ConfigError: If there is no such runtime.
+        ModelError: If the graph does not load, or has other inputs or outputs.
+        MissingDependencyError: If the runtime is not installed.
+    """
+    if name == "onnxruntime":
+        return OnnxRuntime(onnx, inputs, threads=threads)
+    if name == "openvino":
+        return OpenVino(onnx, inputs, threads=threads)
+    raise ConfigError(f"runtime: got `{name}`; expected `onnxruntime` or `openvino`")
+
+
+def _import_openvino() -> Any:
+    """OpenVINO without its telemetry.
+
+    `import openvino` by itself writes a client id into the home directory and reports the import
+    to Google Analytics, with no variable to prevent it. Where `openvino_telemetry` cannot be
+    imported it uses a stub instead, so for that moment it cannot.
+    """
+    try:
+        with _unimportable("openvino_telemetry"):
+            import openvino
+    except ImportError as error:
+        raise MissingDependencyError("openvino", "openvino") from error
+    return openvino
+
+
+@contextmanager
+def _unimportable(module: str) -> Iterator[None]:
+    if module in sys.modules:
+        yield
+        return
+    sys.modules[module] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[module]
+
+
+def _refuse_external_data(onnx: bytes) -> None:
+    """Refuse a graph that names files to read its weights from.
+
+    ONNX Runtime refuses one that comes as bytes; OpenVINO looks for them in the working directory.
+    """
+    waiting = [("model", memoryview(onnx))]
+    while waiting:
+        kind, message = waiting.pop()
+        for number, value in _fields(message):
+            if kind == "tensor" and number == _EXTERNAL_DATA:
+                raise ModelError(f"{_GRAPH}: got weights in another file; expected all inside")
+            if number in _CHILDREN[kind]:
+                waiting.append((_CHILDREN[kind][number], value))
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """The fields of a protobuf message: number and content; empty for plain numbers."""
+    position = 0
+    while position < len(message):
+        key, position = _varint(message, position)
+        wire = key & 7
+        length = {1: 8, 5: 4}.get(wire, 0)
+        if wire == 0:
+            _, position = _varint(message, position)
+        elif wire == 2:
+            length, position = _varint(message, position)
+        elif wire not in (1, 5):
+            raise ModelError(f"{_GRAPH}: not a serialised ONNX model")
+        if position + length > len(message):
+            raise ModelError(f"{_GRAPH}: is cut short, or not a serialised ONNX model")
+        yield key >> 3, message[position : position + length]
+        position += length
+
+
+def _varint(message: memoryview, position: int) -> tuple[int, int]:
+    """A number of seven bits a byte, low ones first, and the position after it."""
+    value = 0
+    for shift in range(0, 70, 7):
+        if position >= len(message):
+            break
+        byte = message[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, position
+    raise ModelError(f"{_GRAPH}: is cut short, or not a serialised ONNX model")
+
+
+def _check_graph(
+    expected: Sequence[str],
+    inputs: Mapping[str, tuple[str, int]],
+    outputs: Mapping[str, tuple[str, int]],
+    *,
+    types: tuple[str, str],
+) -> None:
+    """Refuse a graph whose ports (name: element type, rank) are not the model's."""
+    if sorted(inputs) != sorted(expected):
+        raise ModelError(
+            f"{_GRAPH}: got inputs {_names(inputs)}; expected {_names(expected)}, "
+            "as config.json says"
+        )
+    for name, (element_type, _) in inputs.items():
+        if element_type != types[0]:
+            raise ModelError(f"{_GRAPH}: input `{name}`: got {element_type}; expected {types[0]}")
+    if list(outputs) != [OUTPUT]:
+        raise ModelError(f"{_GRAPH}: got outputs {_names(outputs)}; expected `{OUTPUT}` alone")
+    element_type, rank = outputs[OUTPUT]
+    if (element_type, rank) != (types[1], 3):
+        raise ModelError(
+            f"{_GRAPH}: output `{OUTPUT}`: got {element_type} of rank {rank}; "
+            f"expected {types[1]} of rank 3"
+        )
+
+
+def _port_type(port: Any) -> tuple[str, int]:
+    rank = port.get_partial_shape().rank
+    return port.get_element_type().get_type_name(), rank.get_length() if rank.is_static else 0
+
+
+def _check_names(expected: Sequence[str], inputs: Mapping[str, Any]) -> None:
+    if sorted(inputs) != sorted(expected):
+        raise ModelError(f"{_GRAPH}: given {_names(inputs)}; expected {_names(expected)}")
+    for name, array in inputs.items():
+        if array.dtype != np.int64:
+            raise ModelError(f"{_GRAPH}: `{name}`: given {array.dtype}; expected int64")
+
+
+def _checked(emissions: NDArray[np.float32]) -> NDArray[np.float32]:
+    if not np.isfinite(emissions).all():
+        raise ModelError(f"{_GRAPH}: got NaN or infinite emissions; expected finite numbers")
+    return emissions
+
+
+def _names(names: Sequence[str] | Mapping[str, Any]) -> str:
+    return ", ".join(f"`{name:.80}`" for name in sorted(names)) or "none"
+
+
+def _brief(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+def _thread_count(threads: int | None) -> int:
+    if threads is None:
+        # Not cpu_count(): in containers and under taskset it counts cores that are not ours.
+        affinity = getattr(os, "sched_getaffinity", None)
+        return len(affinity(0)) if affinity else os.cpu_count() or 1
+    if threads < 1:
+        raise ConfigError(f"threads: got {threads}; expected 1 or more")
+    return threads
+
+
+def _instruction_set() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    flags = next((line.split() for line in lines if line.startswith("flags")), [])
+    return " ".join([platform.machine(), *(flag for flag in _CPU_FLAGS if flag in flags)])

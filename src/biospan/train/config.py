@@ -1,0 +1,170 @@
+"""Recipes: every setting of a training run, read from TOML and checked at once.
+
+Imports no torch, so that a bad recipe is refused before anything heavy is loaded.
+"""
+
+import dataclasses
+import difflib
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from biospan.errors import ConfigError, MissingInputError
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """A training run. Ranges are checked by `load_config`.
+
+    Attributes:
+        corpus: Name of a known corpus: `jnlpba`, `jnlpba-text`.
+        corpus_path: Where it lies; empty for the default place.
+        train_split: Split to learn from.
+        dev_split: Split that picks the best epoch; never one called `test`.
+        exclude: Ids of documents to leave out of training.
+        encoder: Hub name, folder, or `package:NAME/FOLDER` for weights in a Python package.
+        tokens: Decide on `units` of the raw text, or on the tokens `given` by the corpus.
+        context: Cut windows from a `sentence` or from the whole `document`.
+        max_pieces: Pieces of a window, special pieces included.
+        scheme: `IOB2` or `IOBES`.
+        epochs: Passes over the training split.
+        batch_size: Windows of one step.
+        learning_rate: Peak of AdamW's rate, for every weight.
+        warmup_ratio: Share of all steps over which the rate rises; it falls linearly after.
+        weight_decay: Decoupled; not for biases and normalisation.
+        dropout: Before the head, and in the encoder's hidden layers.
+        attention_dropout: Of attention weights.
+        max_gradient_norm: Gradients are scaled down to this length.
+        seed: Of weights, order and dropout.
+        precision: `bf16` where the processor has it (weights stay fp32), or `fp32`.
+        threads: Of torch; 0 for its own default.
+        pack: Precision of the stored weights: `fp32`, `fp16` or `int8`.
+    """
+
+    encoder: str
+    corpus: str = "jnlpba-text"
+    corpus_path: str = ""
+    train_split: str = "train"
+    dev_split: str = "dev"
+    exclude: tuple[str, ...] = ()
+    tokens: Literal["units", "given"] = "units"
+    context: Literal["sentence", "document"] = "sentence"
+    max_pieces: int = 256
+    scheme: Literal["IOB2", "IOBES"] = "IOB2"
+    epochs: int = 5
+    batch_size: int = 32
+    learning_rate: float = 3e-4
+    warmup_ratio: float = 0.1
+    weight_decay: float = 0.01
+    dropout: float = 0.1
+    attention_dropout: float = 0.0
+    max_gradient_norm: float = 1.0
+    seed: int = 1
+    precision: Literal["bf16", "fp32"] = "bf16"
+    threads: int = 0
+    pack: Literal["fp32", "fp16", "int8"] = "int8"
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form."""
+        return {**dataclasses.asdict(self), "exclude": list(self.exclude)}
+
+
+# Lowest and highest allowed value, both allowed themselves.
+_RANGES: dict[str, tuple[float, float]] = {
+    "max_pieces": (16, 8192),
+    "epochs": (1, 1000),
+    "batch_size": (1, 65536),
+    "learning_rate": (1e-9, 1.0),
+    "warmup_ratio": (0.0, 1.0),
+    "weight_decay": (0.0, 1.0),
+    "dropout": (0.0, 0.9),
+    "attention_dropout": (0.0, 0.9),
+    "max_gradient_norm": (1e-6, 1e6),
+    "seed": (0, 2**32 - 1),
+    "threads": (0, 4096),
+}
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
+    """Read a recipe, apply `key=value` overrides, and check it all.
+
+    Raises:
+        MissingInputError: If there is no such file.
+        ConfigError: With every unknown key, wrong type and bad value at once.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MissingInputError(f"{path}: no such recipe")
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from error
+    problems = []
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals:
+            problems.append(f"--set {override}: expected `key=value`")
+            continue
+        values[key.strip()] = _override_value(value.strip())
+    return from_mapping(values, where=str(path), problems=problems)
+
+
+def from_mapping(
+    values: Mapping[str, Any], *, where: str = "recipe", problems: Sequence[str] = ()
+) -> TrainConfig:
+    """Build a TrainConfig from plain values.
+
+    Raises:
+        ConfigError: With every unknown key, wrong type and bad value at once.
+    """
+    found = list(problems)
+    hints = get_type_hints(TrainConfig)
+    checked = {}
+    for key, value in values.items():
+        if key not in hints:
+            near = difflib.get_close_matches(key, hints, n=1)
+            hint = f"; did you mean `{near[0]}`?" if near else f"; known: {', '.join(hints)}"
+            found.append(f"{where}: unknown key `{key}`{hint}")
+            continue
+        try:
+            checked[key] = _check(key, value, hints[key])
+        except ValueError as error:
+            found.append(f"{where}: {error}")
+    if "encoder" not in values:
+        found.append(f"{where}: key `encoder` is missing: a hub name or a folder")
+    if checked.get("dev_split") == checked.get("train_split") is not None:
+        found.append(f"{where}: `dev_split` and `train_split` are both `{checked['dev_split']}`")
+    if found:
+        raise ConfigError("\n".join(found))
+    return TrainConfig(**checked)
+
+
+def _override_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _check(key: str, value: Any, hint: Any) -> Any:
+    if get_origin(hint) is Literal:
+        choices = get_args(hint)
+        if value not in choices:
+            near = difflib.get_close_matches(str(value), choices, n=1)
+            also = f"; did you mean `{near[0]}`?" if near else ""
+            raise ValueError(f"`{key}` is {value!r}, expected one of {', '.join(choices)}{also}")
+        return value
+    if key == "exclude":
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise ValueError(f"`{key}` is {value!r}, expected a list of document ids as strings")
+        return tuple(value)
+    expected = {int: (int,), float: (int, float), str: (str,)}[hint]
+    if not isinstance(value, expected) or isinstance(value, bool):
+        raise ValueError(f"`{key}` is {value!r}, expected {hint.__name__}")
+    low, high = _RANGES.get(key, (float("-inf"), float("inf")))
+    if hint is not str and not low <= value <= high:
+        raise ValueError(f"`{key}` is {value}, expected {low} to {high}")
+    if key in ("train_split", "dev_split") and value.strip().lower() == "test":
+        raise ValueError(f"`{key}` is `test`: choosing on the evaluation data is refused")
+    return hint(value)

