@@ -358,7 +358,8 @@ def test_a_damaged_dict_gives_a_document_that_round_trips_or_an_input_error(
     except InputError:
         return
     assert Document.from_dict(json.loads(json.dumps(document.to_dict()))) == document
-    for part in (*document.entities, *document.tokens(), *document.passages):
+    parts: list[Any] = [*document.entities, *document.tokens(), *document.passages]
+    for part in parts:
         assert type(part.start) is type(part.end) is int
         assert 0 <= part.start <= part.end <= len(document.text)
     for marked in document.entities:

@@ -52,6 +52,12 @@ def train(
             bar.update(
                 task, total=step.n_steps, completed=step.step, epoch=step.epoch, loss=step.loss
             )
+            if not console.is_terminal and step.step % max(1, step.n_steps // 100) == 0:
+                # A log file gets lines instead of a bar.
+                eta = bar.tasks[0].time_remaining or 0
+                console.print(
+                    f"step {step.step}/{step.n_steps} loss {step.loss:.4f} eta {eta:.0f} s"
+                )
 
         def on_epoch(epoch: int, report: Report) -> None:
             console.print(f"epoch {epoch}: development micro F1 {report.spans.micro.f1:.4f}")
