@@ -303,7 +303,7 @@ def test_from_dict_refuses_what_is_no_document(data: Any) -> None:
         {"id": 5},
         {"source": ["PubTator"]},
     ],
-    ids=repr,
+    ids=lambda change: repr(change)[:30],
 )
 def test_from_dict_refuses_wrong_entities(change: dict[str, Any]) -> None:
     wrong = {"start": 0, "end": 4, "label": "protein"} | change

@@ -17,6 +17,7 @@ from biospan import tags
 from biospan.document import Document
 from biospan.errors import ConfigError, InputError, MissingInputError
 from biospan.formats import brat, iob2
+from biospan.formats.text import read_text
 
 SPLITS = ("train", "dev", "test", "all")
 N_DEV = 200
@@ -43,7 +44,7 @@ class Corpus:
     Attributes:
         folder: Its folder's name inside the folder of all corpora.
         how_to_get: What to do if it is not there.
-        published: Counts by split; an empty mapping of tags where they cannot be counted.
+        published: Counts by split, of the form with tokens.
     """
 
     name: str
@@ -161,10 +162,7 @@ def read_corpus(
     corpus = find_corpus(name)
     _check_known("split", split, SPLITS)
     folder = _folder(corpus, path)
-    if name == "jnlpba":
-        documents = _read_columns(folder, split)
-    else:
-        documents = _read_texts(folder, split)
+    documents = (_read_columns if name == "jnlpba" else _read_texts)(folder, split)
     _check_ids_differ(documents, folder)
     return documents
 
@@ -312,7 +310,7 @@ def _split_ids(order: Sequence[str], split: str, folder: Path) -> Sequence[str]:
 
 def _listed_dev_ids(folder: Path) -> list[str]:
     file = folder / "dev.ids"
-    return file.read_text(encoding="utf-8").split() if file.exists() else []
+    return read_text(file).split() if file.exists() else []
 
 
 def _check_ids_differ(documents: Sequence[Document], where: Path) -> None:

@@ -41,7 +41,7 @@ class Chain:
 
     @classmethod
     def legal(cls, tag_set: TagSet) -> "Chain":
-        """The chain of a softmax head: 0 for what the scheme allows, minus infinity for the rest."""
+        """The chain of a softmax head: 0 where the scheme allows, minus infinity elsewhere."""
         return cls(
             tag_set,
             _log_allowed(tag_set.starts),
@@ -91,6 +91,7 @@ def viterbi(emissions: Floats, lengths: NDArray[np.int64], chain: Chain) -> list
     Args:
         emissions: As `pad` gives them. Shape (n_tokens, n_sentences, n_tags).
         lengths: Tokens of each sentence. Shape (n_sentences,).
+        chain: Scores between neighbouring tags.
     """
     n_steps, n_sentences, _ = emissions.shape
     everyone = np.arange(n_sentences)
@@ -194,7 +195,8 @@ def span_scores(
         scores[active] *= step / found.scales[at, row]
         tags[active] = following
     scores *= _leaving(found, chain, rows, ends, tags)
-    return np.clip(scores / found.totals[rows], 0.0, 1.0)
+    probabilities: Floats = np.clip(scores / found.totals[rows], 0.0, 1.0)
+    return probabilities
 
 
 def _leaving(

@@ -108,7 +108,8 @@ class Document:
         where = f"document `{self.id}`"
         for entity in self.entities:
             found = self.text[entity.start : entity.end]
-            if found != entity.text:
+            # A slice stops at the end of the text without a word; the length does not.
+            if found != entity.text or len(found) != entity.end - entity.start:
                 raise InputError(
                     f"{where}: entity {entity.start}-{entity.end} says `{entity.text[:40]}`, "
                     f"the text has `{found[:40]}` there"
@@ -126,6 +127,11 @@ class Document:
         object.__setattr__(self, "entities", ordered)
         if type(self.metadata) is not MappingProxyType:
             object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
+
+    def __reduce__(self) -> tuple[type["Document"], tuple[Any, ...]]:
+        # A mapping proxy can be neither pickled nor copied: rebuild from a plain dict.
+        parts = (self.text, self.id, self.passages, self.entities, dict(self.metadata))
+        return type(self), parts
 
     def sentences(self) -> Iterator[Sentence]:
         """All sentences in order, across passages."""
@@ -179,27 +185,27 @@ class Document:
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "Document":
+    def from_dict(cls, data: dict[str, Any]) -> "Document":
         """The document that `to_dict` wrote; missing parts are empty.
 
         Raises:
             InputError: If a field has the wrong type or an invariant does not hold.
         """
         try:
-            text = _checked(data["text"], str)
+            text = _checked(_checked(data, dict)["text"], str)
             return cls(
                 text=text,
                 id=_checked(data.get("id", ""), str),
-                passages=tuple(_passage_from_dict(text, item) for item in data.get("passages", ())),
-                entities=tuple(_entity_from_dict(text, item) for item in data.get("entities", ())),
+                passages=tuple(_passage_from_dict(text, item) for item in _items(data, "passages")),
+                entities=tuple(_entity_from_dict(text, item) for item in _items(data, "entities")),
                 metadata={
                     _checked(key, str): _checked(value, str)
-                    for key, value in data.get("metadata", {}).items()
+                    for key, value in _checked(data.get("metadata", {}), dict).items()
                 },
             )
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except (KeyError, TypeError, InputError) as error:
             raise InputError(
-                f"document `{str(data.get('id', ''))[:80] if isinstance(data, Mapping) else ''}`: "
+                f"document `{str(data.get('id', ''))[:80] if isinstance(data, dict) else ''}`: "
                 f"{_explain(error)}"
             ) from error
 
@@ -255,24 +261,37 @@ def _checked(value: Any, expected: type[T]) -> T:
     return value
 
 
+def _items(data: Any, key: str) -> list[Any]:
+    return _checked(_checked(data, dict).get(key, []), list)
+
+
+def _optional(value: Any, expected: type[T]) -> T | None:
+    return None if value is None else _checked(value, expected)
+
+
+def _token_from_list(text: str, data: Any) -> Token:
+    if len(_checked(data, list)) != 2:
+        raise TypeError(f"got {data!r:.80}, expected start and end of a token")
+    start, end = (_checked(offset, int) for offset in data)
+    return Token(start, end, text[start:end])
+
+
 def _explain(error: Exception) -> str:
     return f"field {error} is missing" if isinstance(error, KeyError) else str(error)
 
 
-def _passage_from_dict(text: str, data: Mapping[str, Any]) -> Passage:
+def _passage_from_dict(text: str, data: dict[str, Any]) -> Passage:
     return Passage(
-        start=_checked(data["start"], int),
+        start=_checked(_checked(data, dict)["start"], int),
         end=_checked(data["end"], int),
         kind=_checked(data.get("kind", "text"), str),
         sentences=tuple(
             Sentence(
-                start=_checked(sentence["start"], int),
+                start=_checked(_checked(sentence, dict)["start"], int),
                 end=_checked(sentence["end"], int),
-                tokens=tuple(
-                    Token(start, end, text[start:end]) for start, end in sentence.get("tokens", ())
-                ),
+                tokens=tuple(_token_from_list(text, item) for item in _items(sentence, "tokens")),
             )
-            for sentence in data.get("sentences", ())
+            for sentence in _items(data, "sentences")
         ),
     )
 
@@ -288,15 +307,17 @@ def _entity_to_dict(entity: Entity) -> dict[str, Any]:
     return data | {key: value for key, value in optional.items() if value is not None}
 
 
-def _entity_from_dict(text: str, data: Mapping[str, Any]) -> Entity:
-    start, end = _checked(data["start"], int), _checked(data["end"], int)
+def _entity_from_dict(text: str, data: dict[str, Any]) -> Entity:
+    start, end = _checked(_checked(data, dict)["start"], int), _checked(data["end"], int)
     score = data.get("score")
+    if type(score) is int and score in (0, 1):  # JSON writers may drop the point of 1.0
+        score = float(score)
     return Entity(
         start=start,
         end=end,
         label=_checked(data["label"], str),
         text=_checked(data.get("text", text[start:end]), str),
-        score=None if score is None else float(score),
-        id=data.get("id"),
-        source=data.get("source"),
+        score=_optional(score, float),
+        id=_optional(data.get("id"), str),
+        source=_optional(data.get("source"), str),
     )

@@ -77,7 +77,7 @@ def to_html(text: str, spans: Iterable[Span]) -> str:
         if span is None:
             parts.append(shown)
             continue
-        label = escape(span.label)
+        label = escape(_visible(span.label))
         title = label if span.score is None else f"{label} {span.score:.3f}"
         colour = PALETTE[colour_index(span.label, labels)][0]
         parts.append(
@@ -112,7 +112,8 @@ def to_terminal(text: str, spans: Iterable[Span]) -> str:
             parts.append(shown)
             continue
         colour = PALETTE[colour_index(span.label, labels)][1]
-        parts.append(f"\x1b[30;48;5;{colour}m{shown}\x1b[0m\x1b[38;5;{colour}m[{span.label}]\x1b[0m")
+        label = _visible(span.label, controls=True)
+        parts.append(f"\x1b[30;48;5;{colour}m{shown}\x1b[0m\x1b[38;5;{colour}m[{label}]\x1b[0m")
     return "".join(parts)
 
 

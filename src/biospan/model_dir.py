@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
-from biospan.errors import InputError, ModelError, OutputError
+from biospan.errors import InputError, MissingInputError, ModelError, OutputError
 from biospan.tags import Scheme, TagSet
 
 FORMAT_VERSION = 1
@@ -157,9 +157,12 @@ def load_model_dir(folder: str | os.PathLike[str]) -> ModelFiles:
     """Read a model directory and check all of it.
 
     Raises:
-        ModelError: If anything is missing, too much, damaged or not to be trusted.
+        MissingInputError: If there is nothing at `folder`.
+        ModelError: If anything in it is missing, too much, damaged or not to be trusted.
     """
     folder = Path(folder)
+    if not folder.exists():
+        raise MissingInputError(f"{folder}: no such folder; expected a model directory")
     _refuse_any(str(folder), _listing_problems(folder))
     manifest_path = str(folder / MANIFEST)
     manifest = _json_object(_read(folder, MANIFEST), manifest_path)

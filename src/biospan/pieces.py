@@ -12,6 +12,7 @@ Numbers only: this module knows neither documents nor labels, and runs no model.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -186,7 +187,7 @@ def _piece_range(window: Window, stretch: Stretch) -> tuple[int, int]:
 def _owners(cuts: Sequence[tuple[int, int]], bounds: Integers) -> list[int]:
     """For each pair of neighbouring windows, the first token that the later one owns."""
     owners = []
-    for (_, last), (first, _) in zip(cuts, cuts[1:], strict=False):
+    for (_, last), (first, _) in pairwise(cuts):
         decisions = bounds[first:last]  # the first piece of each token in the overlap
         before = decisions - bounds[first]
         after = bounds[last] - decisions - 1

@@ -74,9 +74,7 @@ class Tagger:
         self._tokenizer = Tokenizer.from_str(tokenizer_json)
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        self._special = pieces.Special(
-            config.cls_id, config.sep_id, config.pad_id, config.unk_id
-        )
+        self._special = pieces.Special(config.cls_id, config.sep_id, config.pad_id, config.unk_id)
         self._capacity = config.max_pieces - 2
         self._tag_set = tag_set = config.tag_set
         if config.transitions is None:
@@ -157,9 +155,7 @@ class Tagger:
             # One bad document must not take the others with it.
             return [tagged for document in documents for tagged in self._tag_group([document])]
         found = self._decode(self._emissions(prepared))
-        return [
-            _with_entities(item, spans) for item, spans in zip(prepared, found, strict=True)
-        ]
+        return [_with_entities(item, spans) for item, spans in zip(prepared, found, strict=True)]
 
     def prepare(self, documents: Sequence[Document]) -> list[Prepared]:
         """Segment documents and turn them into pieces; training uses the same step.
@@ -169,7 +165,9 @@ class Tagger:
         """
         limit = max(1, self._capacity // 8)
         segmented = [_segmented(document) for document in documents]
-        offsets = [[_offsets(document.text, s) for s in document.sentences()] for document in segmented]
+        offsets = [
+            [_offsets(document.text, s) for s in document.sentences()] for document in segmented
+        ]
         texts: list[list[list[str]]] = []
         counts = []
         for document, sentences in zip(segmented, offsets, strict=True):
@@ -236,9 +234,7 @@ class Tagger:
         padded, lengths = decode.pad(arrays)
         paths = decode.viterbi(padded, lengths, self._chain)
         spans = [
-            (row, span)
-            for row, path in enumerate(paths)
-            for span in self._tag_set.decode(path)
+            (row, span) for row, path in enumerate(paths) for span in self._tag_set.decode(path)
         ]
         scored: list[list[tuple[Span, float]]] = [[] for _ in arrays]
         if spans:
@@ -270,9 +266,7 @@ def load(
             files = load_model_dir(folder)
     else:
         files = load_model_dir(Path(path))
-    model = runtime.open_runtime(
-        engine, files.onnx, inputs=files.config.inputs, threads=threads
-    )
+    model = runtime.open_runtime(engine, files.onnx, inputs=files.config.inputs, threads=threads)
     return Tagger(model, files.config, files.tokenizer_json, fingerprint=files.fingerprint)
 
 

@@ -121,13 +121,14 @@ def problems(tags: Sequence[str], scheme: Scheme = "IOB2") -> list[tuple[int, st
             continue
         if prefix != OUTSIDE and prefix not in _SCHEMES[scheme]:
             found.append((index, f"tag `{tag}` is not {scheme}"))
-        elif not may_follow(previous, tag, scheme):
+            previous = OUTSIDE
+            continue
+        if not may_follow(previous, tag, scheme):
             where = f"`{previous}`" if index else "the start of a sentence"
             found.append((index, f"tag `{tag}` cannot follow {where} in {scheme}"))
         previous = tag
-    if tags and previous != OUTSIDE and split(previous)[0] in _SCHEMES[scheme]:
-        if not _SCHEMES[scheme][split(previous)[0]].ends:
-            found.append((len(tags) - 1, f"tag `{previous}` cannot end a sentence in {scheme}"))
+    if not may_follow(previous, OUTSIDE, scheme):
+        found.append((len(tags) - 1, f"tag `{previous}` cannot end a sentence in {scheme}"))
     return found
 
 
@@ -144,7 +145,7 @@ def may_follow(previous: str, tag: str, scheme: Scheme = "IOB2") -> bool:
 
 
 def repair(tags: Sequence[str]) -> list[str]:
-    """IOB2 from a sloppy sequence: an `I-` that nothing opened becomes `B-` (as conlleval read it)."""
+    """IOB2 from sloppy IOB tags: an `I-` that nothing opened becomes `B-`, as conlleval read it."""
     mended: list[str] = []
     for tag in tags:
         legal = may_follow(mended[-1] if mended else OUTSIDE, tag)
@@ -207,7 +208,8 @@ class TagSet:
         opens = np.array(
             [prefix == OUTSIDE or _SCHEMES[self.scheme][prefix].starts for prefix in self._prefixes]
         )
-        return self.transitions & ~opens
+        continuing: NDArray[np.bool_] = self.transitions & ~opens
+        return continuing
 
     @cached_property
     def _prefixes(self) -> tuple[str, ...]:

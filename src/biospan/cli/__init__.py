@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from biospan.cli import corpus, evaluate, tag, train
+from biospan.cli import corpus, evaluate, export, tag, train
 from biospan.errors import BiospanError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command("tag")(tag.tag)
 app.command("evaluate")(evaluate.evaluate)
 app.command("corpus")(corpus.corpus)
 app.command("train")(train.train)
+app.command("export")(export.export)
 
 
 def _version(wanted: bool) -> None:

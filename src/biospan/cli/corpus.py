@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from biospan.errors import InputError
+
 
 def corpus(
     name: Annotated[str, typer.Argument(help="Name of a known corpus, such as jnlpba.")],
@@ -13,8 +15,26 @@ def corpus(
         Path | None, typer.Option("--path", help="Where it lies; $BIOSPAN_DATA/NAME by default.")
     ] = None,
 ) -> None:
-    """Count documents, sentences, tokens, tags and entities of a corpus."""
+    """Count documents, sentences, tokens and tags, beside the published counts.
+
+    Fails if they differ.
+    """
     from biospan import corpora
 
-    documents = corpora.read_corpus(name, split, path=path)
-    print(corpora.describe(name, split, documents))
+    known = corpora.find_corpus(name)
+    counted = corpora.statistics(corpora.read_corpus(name, split, path=path))
+    compared = corpora.compare_with_published(name, split, counted)
+    print(f"{name}, split `{split}`\n{known.source}\nLicence: {known.licence}\n")
+    if compared:
+        print(f"{'':<14}{'here':>10}{'published':>12}")
+        for row in compared:
+            mark = "" if row.matches else "   differs"
+            print(f"{row.name:<14}{row.counted:>10,}{row.published:>12,}{mark}")
+    else:
+        rows = {"documents": counted.documents, "sentences": counted.sentences}
+        rows |= {"tokens": counted.tokens, **(counted.tags or counted.entities)}
+        for item, count in rows.items():
+            print(f"{item:<14}{count:>10,}")
+    different = [row.name for row in compared if not row.matches]
+    if different:
+        raise InputError(f"{name}, split `{split}`: not as published: {', '.join(different)}")

@@ -23,7 +23,9 @@ def evaluate(
     engine: Annotated[
         str, typer.Option("--engine", help="onnxruntime or openvino.")
     ] = "onnxruntime",
-    as_json: Annotated[bool, typer.Option("--json", help="Print counts and scores as JSON.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print counts and scores as JSON.")
+    ] = False,
 ) -> None:
     """Score GOLD against PREDICTED, or a model on a corpus: per label, and averages.
 

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TextIO
 
@@ -10,11 +10,11 @@ import typer
 
 from biospan import formats, highlight
 from biospan.document import Document
-from biospan.errors import BiospanError, ConfigError, InputError, MissingInputError, OutputError
+from biospan.errors import BiospanError, ConfigError, MissingInputError, OutputError
 from biospan.formats import text as text_format
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """What is printed."""
 
     text = "text"
@@ -34,7 +34,8 @@ def tag(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            metavar="INPUT...", help="A file or folder; a text (with white space in it); - for stdin."
+            metavar="INPUT...",
+            help="A file or folder; a text (with white space in it); - for stdin.",
         ),
     ],
     lines: Annotated[

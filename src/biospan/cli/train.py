@@ -5,13 +5,15 @@ from typing import Annotated
 
 import typer
 
+from biospan.cli.export import show
 from biospan.errors import MissingDependencyError
 
 
 def train(
     recipe: Annotated[Path, typer.Argument(help="TOML file; see recipes/.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder of the run; runs/RECIPE by default.")
+        Path | None,
+        typer.Option("--output", "-o", help="Folder of the run; runs/RECIPE by default."),
     ] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting.")
@@ -29,8 +31,14 @@ def train(
     except ImportError as error:
         raise MissingDependencyError(error.name or "torch", "train") from error
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     from biospan.scoring import Report
 
@@ -63,11 +71,4 @@ def train(
             console.print(f"epoch {epoch}: development micro F1 {report.spans.micro.f1:.4f}")
 
         run = loop.fit(config, folder, on_step=on_step, on_epoch=on_epoch)
-    gates = export.export(run, folder / "model")
-    for change in gates.changed:
-        console.print(f"changed by packing: {change}", markup=False, highlight=False)
-    console.print(
-        f"{folder / 'model'}: {gates.size / 1e6:.1f} MB, development micro F1 "
-        f"{gates.packed_f1:.4f} ({gates.torch_f1:.4f} before packing, {len(gates.changed)} "
-        f"entities changed; emissions within {gates.max_difference:.1g} of torch)"
-    )
+    show(folder / "model", export.export(run, folder / "model"))

@@ -9,7 +9,7 @@ import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TextIO, TypeVar, cast
+from typing import TextIO, TypeVar
 
 from biospan import highlight
 from biospan.document import Document
@@ -49,6 +49,11 @@ def read(path: Path | str) -> Iterator[Document]:
     return _by_suffix(path, _READERS, InputError)(path)
 
 
+def is_known(path: Path | str) -> bool:
+    """Whether `read` knows the suffix of a file."""
+    return Path(path).name.lower().endswith(tuple(_READERS))
+
+
 def write(documents: Iterable[Document], path: Path | str) -> None:
     """Write documents to a file by its suffix; a path without suffix is a folder for brat.
 
@@ -79,7 +84,7 @@ def _open_output(path: Path) -> TextIO:
     if path.suffix.lower() == ".gz":
         # No time stamp: the same documents give the same bytes.
         packed = gzip.GzipFile(path, "wb", mtime=0)
-        return io.TextIOWrapper(cast(io.BufferedIOBase, packed), encoding="utf-8", newline="\n")
+        return io.TextIOWrapper(packed, encoding="utf-8", newline="\n")
     return path.open("w", encoding="utf-8", newline="\n")
 
 

@@ -142,7 +142,7 @@ def _entity(line: str, text: str) -> Entity | None:
         return None
     start, end = map(int, offsets.split(" "))
     found = text[start:end]
-    if found.translate(_ON_ONE_LINE) != said:
+    if found.translate(_ON_ONE_LINE) != said or len(found) != end - start:
         raise InputError(
             f"entity {start}-{end} says `{said[:40]}`, the text has `{found[:40]}` there"
         )

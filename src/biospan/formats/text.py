@@ -5,7 +5,7 @@ the start goes. No encoding but UTF-8 is guessed at.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,8 +24,8 @@ def read(path: Path | str) -> Iterator[Document]:
         MissingInputError: If there is no such file.
         InputError: If it is a folder or not UTF-8.
     """
-    text = read_text(path).removeprefix(BYTE_ORDER_MARK)
-    return iter([Document(text=text, id=Path(path).stem)])
+    with open_input(path) as stream:
+        return iter([Document(text=decode(stream.read(), path), id=Path(path).stem)])
 
 
 def read_lines(path: Path | str) -> Iterator[Document]:
@@ -36,9 +36,22 @@ def read_lines(path: Path | str) -> Iterator[Document]:
         InputError: If it is a folder or a line is not UTF-8.
     """
     with open_input(path) as stream:
-        for number, line in numbered_lines(stream, path):
-            if line.strip():
-                yield Document(text=line, id=str(number))
+        yield from _line_documents(numbered_lines(stream, path))
+
+
+def lines(content: str) -> Iterator[Document]:
+    """Make every line of a text that is not blank a document, as `read_lines` does."""
+    stripped = (line.removesuffix("\r") for line in content.split("\n"))
+    return _line_documents(enumerate(stripped, start=1))
+
+
+def decode(data: bytes, name: Path | str) -> str:
+    """Characters of UTF-8 bytes, without a byte order mark; the name is for the error.
+
+    Raises:
+        InputError: If the bytes are not UTF-8.
+    """
+    return _decode(data, name).removeprefix(BYTE_ORDER_MARK)
 
 
 def read_text(path: Path | str) -> str:
@@ -49,12 +62,7 @@ def read_text(path: Path | str) -> str:
         InputError: If it is a folder or not UTF-8.
     """
     with open_input(path) as stream:
-        data = stream.read()
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise _not_utf8(path, line, data[error.start], error.start) from error
+        return _decode(stream.read(), path)
 
 
 def numbered_lines(stream: BinaryIO, path: Path | str) -> Iterator[tuple[int, str]]:
@@ -98,6 +106,20 @@ def open_input(path: Path | str) -> BinaryIO:
 def encodable(text: str) -> str:
     """The text with U+FFFD for each lone surrogate, which UTF-8 cannot hold; offsets stay."""
     return _SURROGATE.sub("\ufffd", text)
+
+
+def _line_documents(numbered: Iterable[tuple[int, str]]) -> Iterator[Document]:
+    for number, line in numbered:
+        if line.strip():
+            yield Document(text=line, id=str(number))
+
+
+def _decode(data: bytes, name: Path | str) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise _not_utf8(name, line, data[error.start], error.start) from error
 
 
 def _not_utf8(path: Path | str, line: int, byte: int, offset: int) -> InputError:

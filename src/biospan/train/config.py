@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from biospan.errors import ConfigError, MissingInputError
 
+
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
     """A training run. Ranges are checked by `load_config`.
@@ -162,9 +163,11 @@ def _check(key: str, value: Any, hint: Any) -> Any:
     expected = {int: (int,), float: (int, float), str: (str,)}[hint]
     if not isinstance(value, expected) or isinstance(value, bool):
         raise ValueError(f"`{key}` is {value!r}, expected {hint.__name__}")
-    low, high = _RANGES.get(key, (float("-inf"), float("inf")))
-    if hint is not str and not low <= value <= high:
+    if isinstance(value, str):
+        if key in ("train_split", "dev_split") and value.strip().lower() == "test":
+            raise ValueError(f"`{key}` is `test`: choosing on the evaluation data is refused")
+        return value
+    low, high = _RANGES[key]
+    if not low <= value <= high:
         raise ValueError(f"`{key}` is {value}, expected {low} to {high}")
-    if key in ("train_split", "dev_split") and value.strip().lower() == "test":
-        raise ValueError(f"`{key}` is `test`: choosing on the evaluation data is refused")
     return hint(value)

@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from biospan.corpora import CORPORA, find_corpus, read_corpus
 from biospan.document import Document, Entity
 from biospan.errors import ModelError
 from biospan.model_dir import write_model_dir
@@ -26,6 +27,7 @@ from biospan.runtime import OnnxRuntime
 from biospan.scoring import evaluate
 from biospan.tagger import Tagger
 from biospan.train import card
+from biospan.train.config import TrainConfig
 from biospan.train.loop import Run
 from biospan.train.model import INPUTS, EncoderTagger
 
@@ -63,29 +65,17 @@ def export(run: Run, folder: str | Path) -> Gates:
     Raises:
         ModelError: If a gate is not passed; nothing is written then.
     """
-    before = run.tagger()
     graph = to_onnx(run.model)
     exported = _tagger(run, graph)
-    difference = _export_gate(before, exported, run.dev)
+    difference = _export_gate(run.tagger(), exported, run.dev)
     packed_graph = pack(graph, run.config.pack)
     packed = _tagger(run, packed_graph)
-    torch_documents = list(exported.tag_many(run.dev))
-    packed_documents = list(packed.tag_many(run.dev))
-    report = evaluate(run.dev, packed_documents)
-    gates = Gates(
-        max_difference=difference,
-        torch_f1=evaluate(run.dev, torch_documents).spans.micro.f1,
-        packed_f1=report.spans.micro.f1,
-        changed=tuple(_changes(torch_documents, packed_documents)),
-        size=len(packed_graph),
-    )
-    if gates.torch_f1 - gates.packed_f1 > MAX_F1_LOSS:
-        raise ModelError(
-            f"pack gate: `{run.config.pack}` weights lower development F1 from "
-            f"{gates.torch_f1:.4f} to {gates.packed_f1:.4f}; at most {MAX_F1_LOSS} is allowed"
-        )
-    _check_batch_mates(packed, run.dev, packed_documents)
-    provenance = {**run.record, "gates": _gates_record(gates), "dev_report": report.to_dict()}
+    gates = _pack_gate(exported, packed, run, size=len(packed_graph), difference=difference)
+    provenance = {
+        **run.record,
+        "gates": {**dataclasses.asdict(gates), "changed": len(gates.changed)},
+        "development": _development(packed, run.config),
+    }
     config = dataclasses.replace(run.model_config, provenance=provenance)
     write_model_dir(
         Path(folder),
@@ -150,10 +140,10 @@ def pack(graph: bytes, precision: str) -> bytes:
         stored, nodes = _packed(weight.name, values, precision)
         kept.extend(stored)
         expand.extend(nodes)
-    nodes = [*expand, *model.graph.node]
+    everything = [*expand, *model.graph.node]
     del model.graph.initializer[:], model.graph.node[:]
     model.graph.initializer.extend(kept)
-    model.graph.node.extend(nodes)
+    model.graph.node.extend(everything)
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
 
@@ -163,8 +153,8 @@ def _packed(
 ) -> tuple[list[TensorProto], list[onnx.NodeProto]]:
     """What is stored of a weight, and the nodes that make the weight `name` of it."""
     if precision == "fp16":
-        stored = numpy_helper.from_array(values.astype(np.float16), f"{name}.fp16")
-        return [stored], [helper.make_node("Cast", [stored.name], [name], to=TensorProto.FLOAT)]
+        half = numpy_helper.from_array(values.astype(np.float16), f"{name}.fp16")
+        return [half], [helper.make_node("Cast", [half.name], [name], to=TensorProto.FLOAT)]
     # Scales along the last axis, in blocks where the axis can be cut evenly.
     width = values.shape[-1]
     block = _BLOCK if width % _BLOCK == 0 else width
@@ -206,21 +196,45 @@ def _export_gate(before: Tagger, after: Tagger, documents: Sequence[Document]) -
     return worst
 
 
-def _rows(tagger: Tagger, documents: Sequence[Document]) -> Iterator[NDArray[np.float32]]:
-    for document in tagger.emissions(documents):
-        yield from (sentence for sentence in document if len(sentence))
-
-
-def _check_batch_mates(
-    tagger: Tagger, documents: Sequence[Document], together: Sequence[Document]
-) -> None:
-    """Every document must get the same entities alone as among all the others."""
-    for document, expected in zip(documents, together, strict=True):
-        alone = tagger.tag(document)
-        if _keys(alone.entities) != _keys(expected.entities):
+def _pack_gate(
+    exported: Tagger, packed: Tagger, run: Run, *, size: int, difference: float
+) -> Gates:
+    before = list(exported.tag_many(run.dev))
+    after = list(packed.tag_many(run.dev))
+    gates = Gates(
+        max_difference=difference,
+        torch_f1=evaluate(run.dev, before).spans.micro.f1,
+        packed_f1=evaluate(run.dev, after).spans.micro.f1,
+        changed=tuple(_changes(before, after)),
+        size=size,
+    )
+    if gates.torch_f1 - gates.packed_f1 > MAX_F1_LOSS:
+        raise ModelError(
+            f"pack gate: `{run.config.pack}` weights lower development F1 from "
+            f"{gates.torch_f1:.4f} to {gates.packed_f1:.4f}; at most {MAX_F1_LOSS} is allowed"
+        )
+    for document, expected in zip(run.dev, after, strict=True):
+        if _keys(packed.tag(document).entities) != _keys(expected.entities):
             raise ModelError(
                 f"pack gate: document `{document.id}` gets other entities alone than in a batch"
             )
+    return gates
+
+
+def _development(tagger: Tagger, config: TrainConfig) -> dict[str, Any]:
+    """Reports on the development split of every form of the corpus: given tokens, raw text."""
+    folder = find_corpus(config.corpus).folder
+    reports = {}
+    for name, corpus in CORPORA.items():
+        if corpus.folder == folder:
+            gold = read_corpus(name, config.dev_split, path=config.corpus_path or None)
+            reports[name] = evaluate(gold, tagger.tag_many(gold)).to_dict()
+    return reports
+
+
+def _rows(tagger: Tagger, documents: Sequence[Document]) -> Iterator[NDArray[np.float32]]:
+    for document in tagger.emissions(documents):
+        yield from (sentence for sentence in document if len(sentence))
 
 
 def _changes(before: Sequence[Document], after: Sequence[Document]) -> Iterator[str]:
@@ -236,8 +250,3 @@ def _changes(before: Sequence[Document], after: Sequence[Document]) -> Iterator[
 
 def _keys(entities: Sequence[Entity]) -> set[tuple[int, int, str]]:
     return {(entity.start, entity.end, entity.label) for entity in entities}
-
-
-def _gates_record(gates: Gates) -> dict[str, Any]:
-    record = dataclasses.asdict(gates)
-    return {**record, "changed": len(gates.changed)}

@@ -113,13 +113,13 @@ def fit(
                     f"epoch {epoch}, step {step}: loss is {loss.item()}, expected a finite number; "
                     "lower `learning_rate`"
                 )
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(model.parameters(), config.max_gradient_norm)
             optimizer.step()
             schedule.step()
             optimizer.zero_grad()
             step += 1
-            on_step(Progress(epoch, step, n_steps, loss.item(), schedule.get_last_lr()[0]))
+            on_step(Progress(epoch, step, n_steps, loss.item(), float(schedule.get_last_lr()[0])))
         report = evaluate(dev, tagger.tag_many(dev))
         on_epoch(epoch, report)
         run.record["epochs"].append({"epoch": epoch, "micro_f1": report.spans.micro.f1})
@@ -248,7 +248,10 @@ def _examples(tagger: Tagger, documents: Sequence[Document]) -> list[_Example]:
     if lost or widened:
         logger.warning(
             "%d of %d entities cannot be placed on tokens and are not learned; %d are widened "
-            "to whole tokens", lost, total, widened,
+            "to whole tokens",
+            lost,
+            total,
+            widened,
         )
     return examples
 
@@ -258,7 +261,7 @@ def _epoch(
 ) -> Iterator[list[_Example]]:
     """Batches of like length in random order: sorted within pools, the pools and batches mixed."""
     shuffled = order.permutation(len(examples)).tolist()
-    batches = []
+    batches: list[list[int]] = []
     for begin in range(0, len(shuffled), batch_size * POOL):
         pool = shuffled[begin : begin + batch_size * POOL]
         pool.sort(key=lambda i: pieces.size(examples[i].window, examples[i].stretch))
@@ -288,8 +291,10 @@ def _optimizer(
     plain = [weight for weight in model.parameters() if weight.ndim < 2]
     decayed = [weight for weight in model.parameters() if weight.ndim >= 2]
     optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": config.weight_decay},
-         {"params": plain, "weight_decay": 0.0}],
+        [
+            {"params": decayed, "weight_decay": config.weight_decay},
+            {"params": plain, "weight_decay": 0.0},
+        ],
         lr=config.learning_rate,
         fused=True,
     )
@@ -330,8 +335,12 @@ def _commit() -> str:
     here = Path(__file__).parent
     try:
         found = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40"],
-            cwd=here, capture_output=True, text=True, check=True, timeout=10,
+            ["git", "describe", "--always", "--dirty", "--abbrev=40"],  # noqa: S607
+            cwd=here,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
         )
     except (OSError, subprocess.SubprocessError):
         return ""

@@ -1,0 +1,131 @@
+"""What several tests need: the corpus, a small tokenizer, a runtime that needs no weights.
+
+Tests that lack data, the training extra or OpenVINO skip and say so, unless BIOSPAN_REQUIRE
+(`data`, `train`, `openvino`, comma-separated) says that they must run.
+"""
+
+import importlib.util
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from numpy.typing import NDArray
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+
+from biospan.model_dir import ModelConfig
+from biospan.tagger import Tagger
+
+settings.register_profile("biospan", deadline=None, derandomize=True)
+settings.load_profile("biospan")
+
+_EXTRAS = {"train": ("torch", "transformers", "onnx", "onnxscript"), "openvino": ("openvino",)}
+
+
+def skip_or_fail(what: str, reason: str) -> None:
+    """Skip the test, or fail it where BIOSPAN_REQUIRE names what is missing."""
+    if what in os.environ.get("BIOSPAN_REQUIRE", "").split(","):
+        pytest.fail(f"{reason}, and BIOSPAN_REQUIRE names `{what}`")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def jnlpba_dir() -> Path:
+    """The folder of the JNLPBA corpus."""
+    folder = Path(os.environ.get("BIOSPAN_DATA") or "data") / "jnlpba"
+    if not (folder / "Genia4ERtask2.iob2").is_file():
+        skip_or_fail("data", f"no JNLPBA corpus at {folder}; BIOSPAN_DATA may say where it is")
+    return folder
+
+
+def _require(extra: str) -> None:
+    missing = [name for name in _EXTRAS[extra] if importlib.util.find_spec(name) is None]
+    if missing:
+        skip_or_fail(extra, f"the extra `{extra}` is not installed: no {', '.join(missing)}")
+
+
+@pytest.fixture(scope="session")
+def needs_train() -> None:
+    """Ask for the packages of the extra `train`."""
+    _require("train")
+
+
+@pytest.fixture(scope="session")
+def needs_openvino() -> None:
+    """Ask for the packages of the extra `openvino`."""
+    _require("openvino")
+
+
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
+
+
+def small_tokenizer() -> Tokenizer:
+    """A lower-casing WordPiece tokenizer that cuts ASCII words into letters, a few words whole."""
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+    whole = ("cells", "gene", "protein", "expression", "of", "the", "il", "and")
+    pieces = (*SPECIAL, *whole, *letters, *(f"##{letter}" for letter in letters), *"-.,:;()[]/+'\"")
+    vocabulary = {piece: number for number, piece in enumerate(pieces)}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    return tokenizer
+
+
+class NearbyRuntime:
+    """Emissions that depend on the pieces up to `reach` places away, and on nothing else.
+
+    Special pieces and padding count for nothing, so that a window cut with enough context gives
+    the very rows that the uncut text gives.
+    """
+
+    fingerprint = "nearby"
+
+    def __init__(self, n_tags: int, *, reach: int = 32, sharpness: float = 4.0) -> None:
+        self.reach = reach
+        self.n_calls = 0
+        self.shapes: list[tuple[int, int]] = []
+        rng = np.random.default_rng(0)
+        self._table = (rng.normal(size=(4096, n_tags)) * sharpness).astype(np.float32)
+        self._table[: len(SPECIAL)] = 0.0
+        self._weights = rng.normal(size=2 * reach + 1).astype(np.float32)
+        self._weights[reach] = 3.0
+
+    def run(self, inputs: Mapping[str, NDArray[np.int64]]) -> NDArray[np.float32]:
+        self.n_calls += 1
+        self.shapes.append(inputs["input_ids"].shape)
+        values = self._table[inputs["input_ids"] * inputs["mask"]]
+        padded = np.pad(values, ((0, 0), (self.reach, self.reach), (0, 0)))
+        mixed = sum(
+            weight * padded[:, offset : offset + values.shape[1]]
+            for offset, weight in enumerate(self._weights)
+        )
+        rows = np.take_along_axis(np.asarray(mixed), inputs["token_starts"][:, :, None], axis=1)
+        return np.round(rows, 3).astype(
+            np.float32
+        )  # sums in another order may differ in the last bits
+
+
+def small_config(**changes: object) -> ModelConfig:
+    """A model configuration for `small_tokenizer`."""
+    values: dict[str, object] = {
+        "labels": ("DNA", "protein"),
+        "scheme": "IOB2",
+        "inputs": ("input_ids", "mask", "token_starts"),
+        "max_pieces": 128,
+        "context": "sentence",
+        "lowercase": True,
+        "cls_id": 2,
+        "sep_id": 3,
+        "pad_id": 0,
+        "unk_id": 1,
+    }
+    return ModelConfig(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def small_tagger(**changes: object) -> Tagger:
+    """A tagger with arbitrary but fixed opinions; needs no weights."""
+    config = small_config(**changes)
+    runtime = NearbyRuntime(len(config.tag_set.names))
+    return Tagger(runtime, config, small_tokenizer().to_str())

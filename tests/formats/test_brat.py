@@ -1,0 +1,150 @@
+import io
+import logging
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from biospan.document import Document, Entity
+from biospan.errors import InputError, MissingInputError, OutputError
+from biospan.formats import brat
+
+
+def document(text, *spans, id="1"):
+    return Document(
+        text, id, entities=tuple(Entity(s, e, label, text[s:e]) for s, e, label in spans)
+    )
+
+
+def put(folder, stem, text, annotations=None):
+    (folder / f"{stem}.txt").write_bytes(text.encode())
+    if annotations is not None:
+        (folder / f"{stem}.ann").write_bytes(annotations.encode())
+
+
+def test_a_folder_is_read_in_the_order_of_names(tmp_path):
+    put(tmp_path, "b", "IL-2 gene", "T1\tDNA 0 9\tIL-2 gene\nT2\tprotein 0 4\tIL-2\n")
+    put(tmp_path, "a", "none", "")
+    assert list(brat.read(tmp_path)) == [
+        document("none", id="a"),
+        document("IL-2 gene", (0, 9, "DNA"), (0, 4, "protein"), id="b"),
+    ]
+
+
+def test_one_annotation_file_is_read_with_its_text(tmp_path):
+    put(tmp_path, "a", "IL-2", "T1\tDNA 0 4\tIL-2")
+    assert list(brat.read(tmp_path / "a.ann")) == [document("IL-2", (0, 4, "DNA"), id="a")]
+
+
+def test_offsets_count_carriage_returns_and_marks(tmp_path):
+    text = "\ufeffA\r\nIL-2\r\nx"
+    put(tmp_path, "a", text, "T1\tDNA 4 8\tIL-2\r\n\r\nT2\tRNA 1 8\tA  IL-2\r\n")
+    assert list(brat.read(tmp_path)) == [document(text, (4, 8, "DNA"), (1, 8, "RNA"), id="a")]
+
+
+def test_what_is_not_a_contiguous_entity_is_counted_in_one_warning(tmp_path, caplog):
+    lines = (
+        "T1\tDNA 0 2;3 4\tab d\nR1\tBinds Arg1:T1 Arg2:T2\nE1\tBind:T1\n"
+        "A1\tNegation E1\nM1\tNegation E1\nN1\tReference T1 Tax:9606\thuman\n"
+        "#1\tAnnotatorNotes T1\thm\n*\tEquiv T1 T2\nT2\tRNA 0 1\ta\n"
+    )
+    put(tmp_path, "a", "ab d", lines)
+    put(tmp_path, "b", "ab d", "T1\tDNA 0 2;3 4\tab d\n")
+    with caplog.at_level(logging.WARNING):
+        first, second = brat.read(tmp_path)
+    assert [e.label for e in first.entities] == ["RNA"]
+    assert second.entities == ()
+    assert len(caplog.records) == 1
+    message = caplog.records[0].getMessage()
+    assert "2 x discontinuous entity" in message
+    for kind in ("relation", "event", "attribute", "modification", "normalization", "note"):
+        assert f"1 x {kind}" in message
+
+
+def test_annotations_that_disagree_with_the_text_are_all_named(tmp_path):
+    put(tmp_path, "a", "IL-2", "T1\tDNA 0 4\tIL-3\nT2\tDNA 0 9\tIL-2\nT3\tDNA 2 2\t\n")
+    put(tmp_path, "b", "IL-2", "T1\tDNA 0 x\tIL-2\n\nDNA\n")
+    with pytest.raises(InputError) as error:
+        brat.read(tmp_path)
+    lines = str(error.value).split("\n")
+    assert [line.split(": ")[0].removeprefix(f"{tmp_path}/") for line in lines] == [
+        "a.ann:1",
+        "a.ann:2",
+        "a.ann:3",
+        "b.ann:1",
+        "b.ann:3",
+    ]
+    assert "entity 0-4 says `IL-3`, the text has `IL-2` there" in lines[0]
+
+
+def test_missing_parts_are_errors_or_warnings(tmp_path, caplog):
+    with pytest.raises(InputError, match="no documents"):
+        brat.read(tmp_path)
+    (tmp_path / "a.ann").write_text("")
+    with pytest.raises(MissingInputError, match=r"a\.txt"):
+        brat.read(tmp_path / "a.ann")
+    with pytest.raises(MissingInputError, match=r"a\.txt"):
+        brat.read(tmp_path)
+    put(tmp_path, "a", "x")
+    put(tmp_path, "b", "y")
+    assert [d.text for d in brat.read(tmp_path)] == ["x", "y"]
+    assert "1 texts have no `.ann`" in caplog.text
+
+
+def test_a_stream_takes_one_document():
+    stream = io.StringIO()
+    brat.write([document("IL-2\ngene", (0, 9, "DNA"), (0, 4, "RNA"))], stream)
+    assert stream.getvalue() == "T1\tDNA 0 9\tIL-2 gene\nT2\tRNA 0 4\tIL-2\n"
+    untouched = io.StringIO()
+    with pytest.raises(InputError, match="--output FOLDER"):
+        brat.write([document("a"), document("b")], untouched)
+    assert untouched.getvalue() == ""
+
+
+def test_labels_with_white_space_are_refused():
+    with pytest.raises(InputError, match="`cell line`"):
+        brat.write([document("a", (0, 1, "cell line"))], io.StringIO())
+
+
+def test_ids_become_safe_file_names(tmp_path):
+    folder = tmp_path / "out"
+    ids = ["../../etc/passwd", "..", "", "a b", "A B", "a b", "é~", "x" * 400, "x" * 400]
+    brat.write_dir([document("t", id=id) for id in ids], folder)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    names = {path.name for path in folder.iterdir()}
+    assert len(names) == 2 * len(ids)
+    assert {
+        "%2E.%2F..%2Fetc%2Fpasswd.txt",
+        "%2E..txt",
+        "3.txt",
+        "a%20b.txt",
+        "A%20B-2.txt",
+    } <= names
+    assert {"a%20b-3.ann", "%C3%A9%7E.ann"} <= names
+
+
+def test_a_folder_that_cannot_be_made_is_an_output_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="file"):
+        brat.write_dir([document("a")], tmp_path / "file")
+
+
+characters = st.characters(exclude_categories=("Cs",))
+# Ids that differ in more than case, and cannot look like the second of two.
+ids = st.text(characters.filter(lambda char: char != "-"), min_size=1, max_size=9)
+
+
+@st.composite
+def documents(draw, id):
+    text = draw(st.text(characters, min_size=1))
+    starts = draw(st.lists(st.integers(0, len(text) - 1), max_size=3))
+    spans = [(start, draw(st.integers(start + 1, len(text))), "DNA") for start in starts]
+    return document(text, *spans, id=id)
+
+
+@given(st.lists(ids.flatmap(documents), min_size=1, unique_by=lambda document: document.id.lower()))
+def test_documents_survive_writing_and_reading(tmp_path_factory, expected):
+    folder = tmp_path_factory.mktemp("brat")
+    brat.write_dir(expected, folder)
+    found = {document.id: document for document in brat.read(folder)}
+    assert found == {document.id: document for document in expected}
