@@ -15,7 +15,7 @@ from hypothesis import settings
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
-from biospan.model_dir import ModelConfig
+from biospan.model_config import ModelConfig
 from biospan.tagger import Tagger
 
 settings.register_profile("biospan", deadline=None, derandomize=True)

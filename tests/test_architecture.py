@@ -17,6 +17,8 @@ LAYERS = (
     ("tags",),
     ("segment", "formats"),
     ("corpora",),
+    ("model_config",),
+    ("tokenizer_check",),
     ("model_dir", "runtime", "pieces", "decode"),
     ("tagger", "scoring"),
     ("train",),

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biospan.errors import MissingInputError, ModelError, OutputError
-from biospan.model_dir import ModelConfig, load_model_dir, write_model_dir
+from biospan.model_config import ModelConfig
+from biospan.model_dir import load_model_dir, write_model_dir
 
 NAMES = ["MODEL_CARD.md", "config.json", "manifest.json", "model.onnx", "tokenizer.json"]
 GRAPH = b"\x08\x09" + bytes(range(256)) * 20

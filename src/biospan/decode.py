@@ -19,8 +19,9 @@ from biospan.tags import Span, TagSet
 
 Floats = NDArray[np.float64]
 
-# Below this an emission cannot win, and its exponential is still above zero in float64.
-_FLOOR = -600.0
+# Below this an emission cannot win. From any tag to any other takes three steps at most; even if
+# all are hopeless, and transitions as far as 50 from zero, their product is above zero in float64.
+_FLOOR = -100.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

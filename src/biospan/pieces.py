@@ -103,8 +103,8 @@ def plan(index: int, stretch: Stretch, capacity: int) -> list[Window]:
     """Cut stretch number `index` into windows of at most `capacity` pieces.
 
     Greedy and in order. A window ends after the last sentence that fits, and the next one begins
-    2 x `CONTEXT` pieces before; only where no sentence ends does a window end inside of one, and
-    the next begins half a window before. Ties go to the earlier window.
+    2 x `CONTEXT` pieces before; only where no sentence ends beyond that overlap does a window
+    end inside of one, and the next begins half a window before. Ties go to the earlier window.
     """
     n_tokens = len(stretch.token_starts)
     if n_tokens == 0:
@@ -112,22 +112,25 @@ def plan(index: int, stretch: Stretch, capacity: int) -> list[Window]:
     if len(stretch.ids) <= capacity:
         return [Window(index, 0, n_tokens, 0, n_tokens)]
     bounds = np.append(stretch.token_starts, len(stretch.ids))  # piece index of every token edge
+    overlap = min(2 * CONTEXT, capacity // 2)
     cuts: list[tuple[int, int]] = []
     first = last = 0
     while last < n_tokens:
         fits = int(np.searchsorted(bounds, bounds[first] + capacity, side="right")) - 1
         nth = int(np.searchsorted(stretch.sentence_ends, fits, side="right")) - 1
         sentence_end = int(stretch.sentence_ends[nth]) if nth >= 0 else 0
-        inside = sentence_end <= last
+        # Ending there gains nothing without a new token, or if the next window begins no later.
+        inside = sentence_end <= last or bounds[sentence_end] - overlap < bounds[first + 1]
         last = fits if inside else sentence_end
         cuts.append((first, last))
-        overlap = capacity // 2 if inside else min(2 * CONTEXT, capacity // 2)
-        first = int(np.searchsorted(bounds, bounds[last] - overlap, side="right")) - 1
-    owners = _owners(cuts, bounds)
-    edges = [0, *owners, n_tokens]
+        back = capacity // 2 if inside else overlap
+        first = int(np.searchsorted(bounds, bounds[last] - back, side="right")) - 1
+    owned = _owners(cuts, bounds)
     return [
         Window(index, first, last, own_first, own_last)
-        for (first, last), own_first, own_last in zip(cuts, edges, edges[1:], strict=True)
+        for (first, last), own_first, own_last in zip(
+            cuts, [0, *owned], [*owned, n_tokens], strict=True
+        )
     ]
 
 

@@ -8,7 +8,7 @@ come back in the order they came in. It reads no files; `load` is the one except
 import importlib.resources
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,8 @@ from tokenizers import Tokenizer
 from biospan import decode, pieces, runtime, segment
 from biospan.document import Document, Entity, Passage, Sentence
 from biospan.errors import InputError
-from biospan.model_dir import ModelConfig, load_model_dir
+from biospan.model_config import ModelConfig
+from biospan.model_dir import load_model_dir
 from biospan.tags import Span
 
 logger = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ class Tagger:
         self._tokenizer = Tokenizer.from_str(tokenizer_json)
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
+        self._tokenizer.encode_special_tokens = True  # `[SEP]` in a text is text
         self._special = pieces.Special(config.cls_id, config.sep_id, config.pad_id, config.unk_id)
         self._capacity = config.max_pieces - 2
         self._tag_set = tag_set = config.tag_set
@@ -122,7 +124,7 @@ class Tagger:
                     f"text {number}: got {type(text).__name__}, expected str or Document"
                 )
             group.append(Document(text) if isinstance(text, str) else text)
-            size += len(group[-1].text)
+            size += len(group[-1].text) + 1  # empty texts must not pile up for ever
             if size >= LOOK_AHEAD:
                 yield from self._tag_group(group)
                 group, size = [], 0
@@ -320,4 +322,6 @@ def _with_entities(item: Prepared, found: list[list[tuple[Span, float]]]) -> Doc
         for span, score in spans:
             start, end = offsets[span.start][0], offsets[span.end - 1][1]
             entities.append(Entity(start, end, span.label, text[start:end], score))
-    return item.document.with_entities(entities)
+    # The reason why an earlier try failed, as a file may carry it, holds no longer.
+    metadata = {key: value for key, value in item.document.metadata.items() if key != ERROR_KEY}
+    return replace(item.document, entities=tuple(entities), metadata=metadata)

@@ -23,6 +23,9 @@ def evaluate(
     engine: Annotated[
         str, typer.Option("--engine", help="onnxruntime or openvino.")
     ] = "onnxruntime",
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Read an I- that nothing opened as B-, in IOB2 files.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print counts and scores as JSON.")
     ] = False,
@@ -42,7 +45,8 @@ def evaluate(
         tagger = load(model, engine=engine)
         report = scoring.evaluate(documents, tagger.tag_many(documents))
     elif gold is not None and predicted is not None and corpus is None:
-        report = scoring.evaluate(formats.read(gold), formats.read(predicted))
+        read = formats.read_repaired if repair else formats.read
+        report = scoring.evaluate(read(gold), read(predicted))
     else:
         raise ConfigError("give either GOLD and PREDICTED, or --corpus (and --model)")
     print(json.dumps(report.to_dict(), indent=2) if as_json else report.to_text())

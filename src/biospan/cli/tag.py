@@ -48,6 +48,9 @@ def tag(
     html: Annotated[
         Path | None, typer.Option("--html", help="Also write a page with the entities coloured.")
     ] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Read an I- that nothing opened as B-, in IOB2 files.")
+    ] = False,
     label: Annotated[
         list[str] | None, typer.Option("--label", help="Keep these labels only; may be repeated.")
     ] = None,
@@ -69,7 +72,7 @@ def tag(
     Prints the text with its entities coloured and a table of them, or one of the formats that
     programs read. Offsets count code points of the original text and exclude the end.
     """
-    documents = _documents(inputs, lines=lines)
+    documents = _documents(inputs, lines=lines, repair=repair)
     first = next(documents, None)  # so that a wrong argument is told before a model is loaded
     from biospan.tagger import ERROR_KEY, load
 
@@ -99,7 +102,7 @@ def tag(
         raise SomeRejectedError("\n".join([f"{len(rejected)} not tagged", *rejected[:20]]))
 
 
-def _documents(inputs: list[str], *, lines: bool) -> Iterator[Document]:
+def _documents(inputs: list[str], *, lines: bool, repair: bool) -> Iterator[Document]:
     """What the arguments stand for, read as it is needed; wrong ones are told at once."""
     for argument in inputs:
         if argument != "-" and not Path(argument).exists() and not any(map(str.isspace, argument)):
@@ -118,7 +121,7 @@ def _documents(inputs: list[str], *, lines: bool) -> Iterator[Document]:
         elif lines and Path(argument).suffix == ".txt":
             yield from text_format.read_lines(Path(argument))
         else:
-            yield from formats.read(argument)
+            yield from (formats.read_repaired if repair else formats.read)(argument)
 
 
 def _from_text(content: str, name: str, *, lines: bool) -> Iterator[Document]:

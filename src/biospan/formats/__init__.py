@@ -49,6 +49,21 @@ def read(path: Path | str) -> Iterator[Document]:
     return _by_suffix(path, _READERS, InputError)(path)
 
 
+def read_repaired(path: Path | str) -> Iterator[Document]:
+    """Read as `read` does, but mend tags of IOB2 columns instead of refusing them.
+
+    Raises:
+        MissingInputError: If there is no such file or folder.
+        InputError: If the suffix is not known or the content cannot be mended.
+    """
+    columns = (
+        Path(path).is_file()
+        and is_known(path)
+        and _by_suffix(Path(path), _READERS, InputError) is iob2.read
+    )
+    return iob2.read_repaired(path) if columns else read(path)
+
+
 def is_known(path: Path | str) -> bool:
     """Whether `read` knows the suffix of a file."""
     return Path(path).name.lower().endswith(tuple(_READERS))

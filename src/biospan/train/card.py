@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from biospan.corpora import find_corpus
-from biospan.model_dir import ModelConfig
+from biospan.model_config import ModelConfig
 
 _EXAMPLES = {
     "protein": "NF-kappa B, interleukin-2, glucocorticoid receptor",

@@ -28,7 +28,7 @@ from biospan import pieces, tags
 from biospan.corpora import read_corpus
 from biospan.document import Document
 from biospan.errors import ConfigError, InputError, MissingInputError
-from biospan.model_dir import ModelConfig
+from biospan.model_config import ModelConfig
 from biospan.scoring import Report, evaluate
 from biospan.tagger import Tagger
 from biospan.train.config import TrainConfig, from_mapping
