@@ -21,7 +21,7 @@ from biospan.errors import ConfigError, MissingDependencyError, ModelError
 Precision = Literal["f32", "bf16"]
 
 OUTPUT = "emissions"
-TOKEN_COLUMNS = "token_starts"  # the one input with a column for each token, not each piece
+WORD_COLUMNS = "token_starts"  # the one input with a column for each token, not each piece
 _GRAPH = "model.onnx"  # where the errors of this module are
 
 # What decides which kernels a runtime picks, and so the last bits of its sums.
@@ -314,7 +314,7 @@ def _check_inputs(expected: Sequence[str], inputs: Mapping[str, NDArray[np.int64
     if sorted(inputs) != sorted(expected):
         raise ModelError(f"{_GRAPH}: given {_names(inputs)}; expected {_names(expected)}")
     shapes = {name: array.shape for name, array in inputs.items()}
-    per_piece = {shape for name, shape in shapes.items() if name != TOKEN_COLUMNS}
+    per_piece = {shape for name, shape in shapes.items() if name != WORD_COLUMNS}
     if {len(shape) for shape in shapes.values()} != {2} or len(per_piece) > 1:
         raise ModelError(f"{_GRAPH}: given shapes {shapes}; expected rank 2, equal for pieces")
     if len({shape[0] for shape in shapes.values()}) > 1:
