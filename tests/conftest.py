@@ -5,9 +5,13 @@ Tests that lack data, the training extra or OpenVINO skip and say so, unless BIO
 """
 
 import importlib.util
+import io
 import os
-from collections.abc import Mapping
+import random
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -15,6 +19,8 @@ from hypothesis import settings
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
+from biospan.corpora import read_corpus
+from biospan.formats import brat
 from biospan.model_config import ModelConfig
 from biospan.tagger import Tagger
 
@@ -129,3 +135,114 @@ def small_tagger(**changes: object) -> Tagger:
     config = small_config(**changes)
     runtime = NearbyRuntime(len(config.tag_set.names))
     return Tagger(runtime, config, small_tokenizer().to_str())
+
+
+class Outcome(NamedTuple):
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run_cli(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Outcome]:
+    """Run the command `biospan` in this process, as its entry point does."""
+
+    def run(*arguments: object, stdin: bytes = b"") -> Outcome:
+        from biospan.cli import main
+
+        monkeypatch.setattr(sys, "argv", ["biospan", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        code = exit_.value.code
+        assert code is None or isinstance(code, int)
+        return Outcome(code or 0, *capsys.readouterr())
+
+    return run
+
+
+N_TINY_DEV = 12
+
+
+@pytest.fixture(scope="session")
+def tiny_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A corpus in both forms of JNLPBA: `il` is a protein, `gene expression` DNA, nothing else."""
+    folder = tmp_path_factory.mktemp("corpus")
+    rng = random.Random(0)
+    entities = ["il\tB-protein", "gene\tB-DNA\nexpression\tI-DNA"]
+    others = [f"{word}\tO" for word in ("of", "the", "and", "cells", "protein")]
+    blocks = []
+    ids = [str(number) for number in range(900, 940)]
+    for id_ in ids:
+        blocks.append(f"###MEDLINE:{id_}")
+        for _ in range(rng.randint(1, 4)):
+            words = [rng.choice(rng.choice([entities, others])) for _ in range(rng.randint(2, 12))]
+            blocks.append("\n".join([*words, ".\tO"]))
+    (folder / "Genia4ERtask2.iob2").write_text("\n\n".join(blocks) + "\n")
+    (folder / "dev.ids").write_text("\n".join(ids[-N_TINY_DEV:]) + "\n")
+    texts = read_corpus("jnlpba", "all", path=folder)
+    brat.write_dir(texts, folder / "standoff" / "train")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(needs_train: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an untrained BERT of 2 layers on `small_tokenizer`."""
+    import torch
+    import transformers
+
+    folder = tmp_path_factory.mktemp("encoder")
+    torch.manual_seed(0)
+    size = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    config = transformers.BertConfig(
+        vocab_size=small_tokenizer().get_vocab_size(),
+        intermediate_size=64,
+        max_position_embeddings=64,
+        **size,
+    )
+    save_encoder(transformers.BertModel(config), folder)
+    return folder
+
+
+def save_encoder(encoder: Any, folder: Path) -> None:
+    """Save a transformers model with `small_tokenizer` as the hub would hold it."""
+    import transformers
+
+    names = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token"), SPECIAL, strict=True))
+    encoder.save_pretrained(folder)
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=small_tokenizer(), **names
+    ).save_pretrained(folder)
+
+
+@pytest.fixture(scope="session")
+def tiny_recipe(tiny_corpus: Path, tiny_encoder: Path) -> dict[str, Any]:
+    """A recipe that learns the tiny corpus in seconds."""
+    return {
+        "encoder": str(tiny_encoder),
+        "corpus": "jnlpba-text",
+        "corpus_path": str(tiny_corpus),
+        "max_pieces": 64,
+        "epochs": 4,
+        "batch_size": 8,
+        "learning_rate": 1e-2,
+        "seed": 3,
+        "threads": 1,
+        "precision": "fp32",
+    }
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_recipe: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which `tiny_recipe` was trained."""
+    from biospan.train.config import from_mapping
+    from biospan.train.loop import fit
+
+    folder = tmp_path_factory.mktemp("run")
+    fit(from_mapping(tiny_recipe), folder)
+    return folder

@@ -5,7 +5,6 @@ for the directory's other files too. Nothing here reads files.
 """
 
 import json
-import math
 import re
 import reprlib
 from collections import Counter
@@ -21,6 +20,9 @@ CONFIG = "config.json"
 FORMAT_VERSION = 1
 INPUT_NAMES = ("input_ids", "mask", "token_starts")
 _MAX_LABELS = 256
+# Log domain; `biospan.decode` computes with the exponentials, which must not overflow.
+_MAX_TRANSITION = 50.0
+_NUMBERS = f"numbers from {-_MAX_TRANSITION} to {_MAX_TRANSITION}"
 _BRIEF = reprlib.Repr()
 _BRIEF.maxstring = _BRIEF.maxother = 80
 # Labels reach HTML, spreadsheets, JavaScript objects and file names. That the first character is
@@ -203,7 +205,7 @@ def _is_int(value: Any, low: int, high: int) -> bool:
 
 def _is_row(value: Any) -> bool:
     return isinstance(value, tuple) and all(
-        type(number) in (int, float) and math.isfinite(number) for number in value
+        type(number) in (int, float) and abs(number) <= _MAX_TRANSITION for number in value
     )
 
 
@@ -248,9 +250,9 @@ _CONFIG_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     ),
     "transitions": (
         lambda value: value is None or (isinstance(value, tuple) and all(map(_is_row, value))),
-        "rows of finite numbers, or null",
+        f"rows of {_NUMBERS}, or null",
     ),
-    "start_transitions": (lambda value: value is None or _is_row(value), "finite numbers, or null"),
-    "end_transitions": (lambda value: value is None or _is_row(value), "finite numbers, or null"),
+    "start_transitions": (lambda value: value is None or _is_row(value), f"{_NUMBERS}, or null"),
+    "end_transitions": (lambda value: value is None or _is_row(value), f"{_NUMBERS}, or null"),
     "provenance": (lambda value: isinstance(value, Mapping), "an object"),
 }

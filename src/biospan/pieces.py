@@ -4,7 +4,8 @@ A *stretch* is what a window may be cut from: a sentence, or a passage with its 
 stretch that fits the encoder is one window. A longer one is cut at token edges, where possible
 after a sentence, into windows that overlap; each token takes its row from the window in which
 the nearer edge is furthest away. So every token gets exactly one row, and no decision is made
-with fewer than `CONTEXT` pieces on either side unless the stretch itself ends there.
+with fewer than `CONTEXT` pieces on either side unless the stretch itself ends there (for windows
+of 130 pieces or more; half a smaller window).
 
 Numbers only: this module knows neither documents nor labels, and runs no model.
 """
@@ -220,7 +221,7 @@ def _stretch(
 def _encode_batch(tokenizer: Tokenizer, token_lists: list[list[str]]) -> list[Encoding]:
     try:
         return tokenizer.encode_batch(token_lists, is_pretokenized=True, add_special_tokens=False)
-    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+    except (KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError):
         raise
     except BaseException as error:  # a panic in the Rust library is not an Exception
         raise InputError(f"the tokenizer failed on this text: {str(error)[:200]}") from error

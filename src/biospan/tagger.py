@@ -110,12 +110,16 @@ class Tagger:
     def tag_many(self, texts: Iterable[str | Document]) -> Iterator[Document]:
         """Mark the entities of many texts, in order, at flat memory.
 
-        A document that cannot be tagged comes back without entities and with the reason in its
-        metadata under `biospan_error`.
+        A document whose text cannot be turned into pieces comes back without entities and with
+        the reason in its metadata under `biospan_error`. What lies outside of the passages or
+        sentences that a document came with is not tagged; a warning counts it.
 
         Raises:
-            TypeError: If an item is neither a string nor a Document.
+            TypeError: If an item is neither a string nor a Document, or `texts` is one string.
+            ModelError: If the model fails; that is no fault of a document.
         """
+        if isinstance(texts, str):
+            raise TypeError("got one str, expected an iterable of texts; use `tag` for one text")
         group: list[Document] = []
         size = 0
         for number, text in enumerate(texts, 1):
@@ -167,6 +171,7 @@ class Tagger:
         """
         limit = max(1, self._capacity // 8)
         segmented = [_segmented(document) for document in documents]
+        _warn_of_gaps(segmented)
         offsets = [
             [_offsets(document.text, s) for s in document.sentences()] for document in segmented
         ]
@@ -291,6 +296,25 @@ def _segmented(document: Document) -> Document:
         )
         for passage in passages
     )
+
+
+def _warn_of_gaps(documents: Sequence[Document]) -> None:
+    """Count what is not blank and in no sentence; segmentation itself leaves nothing out."""
+    characters = affected = 0
+    for document in documents:
+        position = outside = 0
+        for sentence in document.sentences():
+            outside += len(document.text[position : sentence.start].strip())
+            position = sentence.end
+        outside += len(document.text[position:].strip())
+        characters += outside
+        affected += outside > 0
+    if characters:
+        logger.warning(
+            "%d characters of %d documents are outside of their sentences and not tagged",
+            characters,
+            affected,
+        )
 
 
 def _offsets(text: str, sentence: Sentence) -> list[tuple[int, int]]:

@@ -4,18 +4,40 @@ Standard output is data, standard error is messages. Heavy modules are imported 
 command that needs them, so that `biospan --help` is quick.
 """
 
+import io
 import logging
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 
 import typer
+import typer.core
 
+from biospan import highlight
 from biospan.cli import corpus, evaluate, export, tag, train
 from biospan.errors import BiospanError
 
+
+class _Commands(typer.core.TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; that its reader goes away, as `head` does, is no error."""
+        try:
+            super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Nothing more can be said to it, at exit neither.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class _Messages(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        """One message, in which nothing from a file can steer the terminal."""
+        return highlight.to_terminal(super().format(record), [])
+
+
 app = typer.Typer(
     name="biospan",
+    cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -47,16 +69,20 @@ def _options(
 
 def main() -> None:
     """Run the command line; every error that a user can cause is one message and an exit code."""
-    logging.basicConfig(format="biospan: %(message)s", level=logging.WARNING, stream=sys.stderr)
+    messages = logging.StreamHandler(sys.stderr)
+    messages.setFormatter(_Messages("biospan: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[messages])
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # The same bytes whatever the locale; not every one knows Greek letters.
+        sys.stdout.reconfigure(encoding="utf-8", newline="\n")
     try:
         app()
     except BiospanError as error:
-        print(f"biospan: error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # The reader went away, as `head` does. Nothing more can be said to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        _fail(error, error.exit_code)
     except OSError as error:
-        print(f"biospan: error: {error}", file=sys.stderr)
-        sys.exit(74)
+        _fail(error, 74)
+
+
+def _fail(error: Exception, exit_code: int) -> NoReturn:
+    print(f"biospan: error: {highlight.to_terminal(str(error), [])}", file=sys.stderr)
+    sys.exit(exit_code)

@@ -44,9 +44,9 @@ def evaluate(
         documents = read_corpus(corpus, split, path=path)
         tagger = load(model, engine=engine)
         report = scoring.evaluate(documents, tagger.tag_many(documents))
-    elif gold is not None and predicted is not None and corpus is None:
+    elif gold and predicted and not (corpus or model or path):
         read = formats.read_repaired if repair else formats.read
         report = scoring.evaluate(read(gold), read(predicted))
     else:
-        raise ConfigError("give either GOLD and PREDICTED, or --corpus (and --model)")
+        raise ConfigError("give either GOLD and PREDICTED, or --corpus (and --model, --path)")
     print(json.dumps(report.to_dict(), indent=2) if as_json else report.to_text())

@@ -1,8 +1,10 @@
 """`biospan tag`: mark the entities of texts and files."""
 
+import os
 import sys
 from collections.abc import Iterator
 from enum import StrEnum
+from itertools import product
 from pathlib import Path
 from typing import Annotated, TextIO
 
@@ -72,6 +74,7 @@ def tag(
     Prints the text with its entities coloured and a table of them, or one of the formats that
     programs read. Offsets count code points of the original text and exclude the end.
     """
+    _refuse_to_overwrite(inputs, output, html)
     documents = _documents(inputs, lines=lines, repair=repair)
     first = next(documents, None)  # so that a wrong argument is told before a model is loaded
     from biospan.tagger import ERROR_KEY, load
@@ -105,7 +108,8 @@ def tag(
 def _documents(inputs: list[str], *, lines: bool, repair: bool) -> Iterator[Document]:
     """What the arguments stand for, read as it is needed; wrong ones are told at once."""
     for argument in inputs:
-        if argument != "-" and not Path(argument).exists() and not any(map(str.isspace, argument)):
+        # Not Path.exists(), which raises on a text too long for a file's name.
+        if argument != "-" and not os.path.exists(argument) and not _has_space(argument):
             raise MissingInputError(
                 f"`{argument}`: no such file, and no white space in it to take it for a text"
             )
@@ -113,7 +117,7 @@ def _documents(inputs: list[str], *, lines: bool, repair: bool) -> Iterator[Docu
         if argument == "-":
             content = text_format.decode(sys.stdin.buffer.read(), "standard input")
             yield from _from_text(content, "stdin", lines=lines)
-        elif not Path(argument).exists():
+        elif not os.path.exists(argument):
             yield from _from_text(argument, "", lines=lines)
         elif Path(argument).is_file() and not formats.is_known(argument):
             content = text_format.decode(Path(argument).read_bytes(), argument)
@@ -122,6 +126,17 @@ def _documents(inputs: list[str], *, lines: bool, repair: bool) -> Iterator[Docu
             yield from text_format.read_lines(Path(argument))
         else:
             yield from (formats.read_repaired if repair else formats.read)(argument)
+
+
+def _refuse_to_overwrite(inputs: list[str], *outputs: Path | None) -> None:
+    """Refuse an output that is an input: it would be emptied before it is read."""
+    for output, argument in product(outputs, inputs):
+        if output and output.exists() and os.path.exists(argument) and output.samefile(argument):
+            raise ConfigError(f"{output}: is an input too. Write to another place.")
+
+
+def _has_space(argument: str) -> bool:
+    return any(map(str.isspace, argument))
 
 
 def _from_text(content: str, name: str, *, lines: bool) -> Iterator[Document]:
@@ -172,8 +187,6 @@ def _show(document: Document, *, colour: bool) -> str:
 
 
 def _colours(stream: TextIO) -> bool:
-    import os
-
     if os.environ.get("NO_COLOR"):
         return False
     return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor, nn
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from biospan.errors import ConfigError
 from biospan.train.config import TrainConfig
@@ -75,20 +75,17 @@ def load_encoder(config: TrainConfig) -> tuple[nn.Module, Tokenizer]:
         ConfigError: If it cannot be found, or has no fast tokenizer.
     """
     source = _locate(config.encoder)
-    options: dict[str, Any] = {
-        "attn_implementation": "eager",
-        "hidden_dropout_prob": config.dropout,
-        "attention_probs_dropout_prob": config.attention_dropout,
-    }
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, add_prefix_space=True)
-        encoder = AutoModel.from_pretrained(source, trust_remote_code=False, **options)
+        settings = AutoConfig.from_pretrained(source, trust_remote_code=False)
+        _set_dropout(settings, config)
+        encoder = AutoModel.from_pretrained(source, config=settings, attn_implementation="eager")
     except (OSError, ValueError) as error:
         raise ConfigError(f"encoder `{config.encoder}` cannot be loaded: {error}") from error
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         raise ConfigError(f"encoder `{config.encoder}` has no fast tokenizer, expected one")
-    longest = getattr(encoder.config, "max_position_embeddings", config.max_pieces)
+    longest = _longest_window(encoder) or config.max_pieces
     if config.max_pieces > longest:
         raise ConfigError(
             f"`max_pieces` is {config.max_pieces}; encoder `{config.encoder}` takes {longest}"
@@ -120,13 +117,37 @@ def special_ids(tokenizer: Tokenizer) -> dict[str, int]:
     return ids
 
 
+def _set_dropout(settings: Any, config: TrainConfig) -> None:
+    """Set the rates under the names that this family of encoders has for them."""
+    rates = {
+        "hidden_dropout_prob": config.dropout,
+        "dropout": config.dropout,
+        "attention_probs_dropout_prob": config.attention_dropout,
+        "attention_dropout": config.attention_dropout,
+    }
+    for name in rates.keys() & settings.to_dict().keys():
+        setattr(settings, name, rates[name])
+
+
+def _longest_window(encoder: Any) -> int | None:
+    """Pieces that the encoder has positions for; None if they are not counted."""
+    longest = getattr(encoder.config, "max_position_embeddings", None)
+    table = getattr(getattr(encoder, "embeddings", None), "position_embeddings", None)
+    padding = getattr(table, "padding_idx", None)
+    # Some, such as RoBERTa, count positions from the number of the padding piece on.
+    return longest if longest is None or padding is None else longest - padding - 1
+
+
 def _locate(encoder: str) -> str:
     """A folder or hub name; `package:NAME/FOLDER` is a folder inside an installed package."""
     kind, colon, rest = encoder.partition(":")
     if not colon or kind != "package":
         return encoder
     name, _, folder = rest.partition("/")
-    spec = importlib.util.find_spec(name)
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):  # no name of a package, or inside of one that is not there
+        spec = None
     if spec is None or not spec.submodule_search_locations:
         raise ConfigError(
             f"encoder `{encoder}`: package `{name}` is not installed; "

@@ -1,0 +1,121 @@
+"""`biospan evaluate`: it prints what `biospan.evaluate` says, and refuses unclear orders."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from biospan import corpora, formats, scoring
+from conftest import Outcome, small_tagger
+
+RunCli = Callable[..., Outcome]
+
+GOLD = "###MEDLINE:7\n\nIL-2\tB-DNA\ngene\tI-DNA\nof\tO\nIL-2\tB-protein\n\ncells\tO\nil\tB-protein\n"
+PREDICTED = GOLD.replace("gene\tI-DNA", "gene\tO").replace("cells\tO", "cells\tB-DNA")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    gold, predicted = tmp_path / "gold.iob2", tmp_path / "predicted.iob2"
+    gold.write_text(GOLD)
+    predicted.write_text(PREDICTED)
+    return gold, predicted
+
+
+def test_two_files_are_scored_as_the_library_scores_them(
+    run_cli: RunCli, files: tuple[Path, Path]
+) -> None:
+    report = scoring.evaluate(*map(formats.read, files))
+    assert (report.spans.micro.tp, report.spans.micro.fp, report.spans.micro.fn) == (2, 2, 1)
+    assert run_cli("evaluate", *files) == Outcome(0, report.to_text() + "\n", "")
+    assert json.loads(run_cli("evaluate", *files, "--json").out) == report.to_dict()
+
+
+def test_a_predicted_file_may_be_of_another_format(
+    run_cli: RunCli, files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    formats.write(formats.read(files[1]), tmp_path / "predicted.jsonl")
+    as_json = run_cli("evaluate", files[0], tmp_path / "predicted.jsonl", "--json").out
+    assert as_json == run_cli("evaluate", *files, "--json").out
+
+
+def test_sloppy_tags_need_repair(run_cli: RunCli, files: tuple[Path, Path]) -> None:
+    files[1].write_text(GOLD.replace("B-protein", "I-protein"))
+    refused = run_cli("evaluate", *files)
+    assert refused.code == 65
+    assert f"{files[1]}:6" in refused.err
+    repaired = run_cli("evaluate", *files, "--json", "--repair")
+    assert json.loads(repaired.out)["spans"]["micro"]["f1"] == 1.0
+
+
+def test_a_model_is_scored_on_a_corpus(
+    run_cli: RunCli, files: tuple[Path, Path], tiny_corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tagger = small_tagger()
+    monkeypatch.setattr("biospan.tagger.load", lambda *args, **kwargs: tagger)
+    for arguments, documents in (
+        (["jnlpba", "--path", files[0]], list(formats.read(files[0]))),
+        (["jnlpba", "--path", tiny_corpus], corpora.read_corpus("jnlpba", "dev", path=tiny_corpus)),
+        (
+            ["jnlpba-text", "--path", tiny_corpus, "--split", "train"],
+            corpora.read_corpus("jnlpba-text", "train", path=tiny_corpus),
+        ),
+    ):
+        expected = scoring.evaluate(documents, tagger.tag_many(documents))
+        assert expected.spans.micro.fp > 0
+        done = run_cli("evaluate", "--corpus", *arguments, "--json")
+        assert json.loads(done.out) == expected.to_dict()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["gold"],
+        ["gold", "predicted", "--corpus", "jnlpba"],
+        ["gold", "predicted", "--model", "folder"],
+        ["gold", "predicted", "--path", "folder"],
+        ["gold", "--corpus", "jnlpba"],
+    ],
+)
+def test_orders_that_contradict_themselves_are_refused(
+    run_cli: RunCli, arguments: list[str]
+) -> None:
+    done = run_cli("evaluate", *arguments)
+    assert (done.code, done.out) == (78, "")
+    assert "GOLD and PREDICTED, or --corpus" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--corpus", "jnlbpa"], 78),
+        (["--corpus", "jnlpba", "--split", "tset"], 78),
+        (["--corpus", "jnlpba", "--path", "nowhere"], 66),
+        (["nowhere.iob2", "nowhere.iob2"], 66),
+    ],
+)
+def test_what_is_not_there_is_refused(run_cli: RunCli, arguments: list[str], code: int) -> None:
+    assert run_cli("evaluate", *arguments).code == code
+
+
+def test_a_model_that_is_missing_or_broken_is_refused(
+    run_cli: RunCli, files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    options = ["--corpus", "jnlpba", "--path", files[0], "--model"]
+    assert run_cli("evaluate", *options, tmp_path / "none").code == 66
+    assert run_cli("evaluate", *options, tmp_path).code == 69
+
+
+def test_documents_that_one_side_lacks_are_an_error(
+    run_cli: RunCli, files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    more = tmp_path / "more.iob2"
+    shutil.copy(files[0], more)
+    with more.open("a") as stream:
+        stream.write("\n###MEDLINE:8\n\ncells\tO\n")
+    done = run_cli("evaluate", more, files[1])
+    assert (done.code, done.out) == (65, "")
+    assert "`8`: missing on the predicted side" in done.err
