@@ -198,7 +198,7 @@ def tiny_encoder(needs_train: None, tmp_path_factory: pytest.TempPathFactory) ->
 
     folder = tmp_path_factory.mktemp("encoder")
     torch.manual_seed(0)
-    size = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    size: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
     config = transformers.BertConfig(
         vocab_size=small_tokenizer().get_vocab_size(),
         intermediate_size=64,
@@ -213,11 +213,10 @@ def save_encoder(encoder: Any, folder: Path) -> None:
     """Save a transformers model with `small_tokenizer` as the hub would hold it."""
     import transformers
 
+    tokenizer: Any = transformers.PreTrainedTokenizerFast
     names = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token"), SPECIAL, strict=True))
     encoder.save_pretrained(folder)
-    transformers.PreTrainedTokenizerFast(
-        tokenizer_object=small_tokenizer(), **names
-    ).save_pretrained(folder)
+    tokenizer(tokenizer_object=small_tokenizer(), **names).save_pretrained(folder)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,9 @@ from conftest import Outcome, small_tagger
 
 RunCli = Callable[..., Outcome]
 
-GOLD = "###MEDLINE:7\n\nIL-2\tB-DNA\ngene\tI-DNA\nof\tO\nIL-2\tB-protein\n\ncells\tO\nil\tB-protein\n"
+GOLD = (
+    "###MEDLINE:7\n\nIL-2\tB-DNA\ngene\tI-DNA\nof\tO\nIL-2\tB-protein\n\ncells\tO\nil\tB-protein\n"
+)
 PREDICTED = GOLD.replace("gene\tI-DNA", "gene\tO").replace("cells\tO", "cells\tB-DNA")
 
 

@@ -4,7 +4,9 @@ import os
 import pty
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -14,7 +16,9 @@ COMMAND = [sys.executable, "-m", "biospan"]
 SENTENCE = "IL-2 gene expression requires NF-kappa B."
 
 
-def biospan(*arguments: str, stdin: bytes = b"", **environment: str) -> Outcome:
+def biospan(
+    *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] = MappingProxyType({})
+) -> Outcome:
     done = subprocess.run(
         [*COMMAND, *arguments],
         input=stdin,
@@ -88,9 +92,7 @@ def test_an_operating_system_error_is_exit_code_74(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("n_lines", [1, 400])
-def test_a_reader_that_goes_away_is_no_error(
-    tmp_path: Path, unbuffered: str, n_lines: int
-) -> None:
+def test_a_reader_that_goes_away_is_no_error(tmp_path: Path, unbuffered: str, n_lines: int) -> None:
     source = tmp_path / "many.txt"
     source.write_text(f"{SENTENCE}\n" * n_lines)
     reading, writing = os.pipe()
@@ -109,12 +111,12 @@ def test_a_reader_that_goes_away_is_no_error(
 
 def test_output_is_utf_8_whatever_the_locale() -> None:
     text = "TNF-α gene \N{DNA DOUBLE HELIX}"
-    done = biospan("tag", text, PYTHONIOENCODING="ascii")
+    done = biospan("tag", text, environment={"PYTHONIOENCODING": "ascii"})
     assert done.code == 0
     assert done.out.startswith(text)
 
 
-def on_terminal(*arguments: str, **environment: str) -> bytes:
+def on_terminal(*arguments: str, environment: Mapping[str, str]) -> bytes:
     """What the command writes when its standard output is a terminal."""
     ours, its = pty.openpty()
     # Read while it runs: a terminal holds only a few thousand bytes.
@@ -137,19 +139,20 @@ def on_terminal(*arguments: str, **environment: str) -> bytes:
 
 
 def test_colours_are_for_terminals_unless_the_environment_says_otherwise() -> None:
-    quiet = {"NO_COLOR": "", "FORCE_COLOR": ""}
-    assert b"\x1b[" in on_terminal("tag", SENTENCE, **quiet)
-    assert b"\x1b[" not in on_terminal("tag", SENTENCE, **{**quiet, "NO_COLOR": "1"})
-    assert "\x1b[" not in biospan("tag", SENTENCE, **quiet).out
-    assert "\x1b[" in biospan("tag", SENTENCE, **{**quiet, "FORCE_COLOR": "1"}).out
+    unset = {"NO_COLOR": "", "FORCE_COLOR": ""}
+    never = unset | {"NO_COLOR": "1"}
+    always = unset | {"FORCE_COLOR": "1"}
     both = {"NO_COLOR": "1", "FORCE_COLOR": "1"}
-    assert "\x1b[" not in biospan("tag", SENTENCE, **both).out
+    assert b"\x1b[" in on_terminal("tag", SENTENCE, environment=unset)
+    assert b"\x1b[" not in on_terminal("tag", SENTENCE, environment=never)
+    assert "\x1b[" not in biospan("tag", SENTENCE, environment=unset).out
+    assert "\x1b[" in biospan("tag", SENTENCE, environment=always).out
+    assert "\x1b[" not in biospan("tag", SENTENCE, environment=both).out
 
 
 def test_nothing_in_a_text_or_file_steers_the_terminal(tmp_path: Path) -> None:
     hostile = "IL-2 \x1b]0;owned\x07 gene \x1b[2J \x9b31m and \u202e NF-kappa B \r\x08\x08"
-    quiet = {"NO_COLOR": "1", "FORCE_COLOR": ""}
-    shown = on_terminal("tag", hostile, **quiet).decode()
+    shown = on_terminal("tag", hostile, environment={"NO_COLOR": "1"}).decode()
     assert "owned" in shown
     controls = {char for char in shown if not char.isprintable()} - {"\n", "\r"}
     assert controls == set()

@@ -84,9 +84,7 @@ def test_offsets_index_the_files_own_text_whatever_is_in_it(
         assert all(text[e.start : e.end] == e.text for e in document.entities)
 
 
-def test_standard_input_is_a_document_or_one_for_each_line(
-    run_cli: RunCli, tagger: Tagger
-) -> None:
+def test_standard_input_is_a_document_or_one_for_each_line(run_cli: RunCli, tagger: Tagger) -> None:
     content = f"{TEXT}\r\n\n{TEXT}".encode()
     (whole,) = parsed(run_cli("tag", "-", "-f", "jsonl", stdin=content).out)
     assert (whole.id, whole.text) == ("stdin", content.decode())
@@ -212,7 +210,9 @@ def test_html_is_self_contained_and_escapes_everything(
     run_cli: RunCli, tagger: Tagger, tmp_path: Path
 ) -> None:
     source = tmp_path / "x.txt"
-    hostile = '<script src="https://example.org/x.js">gene</script> & <img src=x onerror=y> il cells'
+    hostile = (
+        '<script src="https://example.org/x.js">gene</script> & <img src=x onerror=y> il cells'
+    )
     source.write_text(hostile)
     page_file = tmp_path / "page.html"
     run_cli("tag", source, TEXT, "--html", page_file)
@@ -224,9 +224,7 @@ def test_html_is_self_contained_and_escapes_everything(
     }
     assert hostile in page.text
     assert TEXT in page.text
-    assert content.count("<mark ") == sum(
-        len(d.entities) for d in tagger.tag_many([hostile, TEXT])
-    )
+    assert content.count("<mark ") == sum(len(d.entities) for d in tagger.tag_many([hostile, TEXT]))
     assert "url(" not in content
     assert "@import" not in content
 

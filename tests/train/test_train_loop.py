@@ -371,4 +371,3 @@ def test_the_rate_rises_and_then_falls_in_a_straight_line_to_zero(
     falling = [0.5 * (n_falling - step) / n_falling for step in range(n_falling)]
     assert rates == pytest.approx(rising + falling)
     assert optimizer.param_groups[0]["lr"] == 0.0
-

@@ -123,9 +123,12 @@ def test_padding_does_not_reach_the_rows_beside_it(tiny_encoder: Path) -> None:
 def families() -> dict[str, Any]:
     import transformers
 
-    size = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    size: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
     size |= {"intermediate_size": 64}
-    vocabulary = {"vocab_size": small_tokenizer().get_vocab_size(), "pad_token_id": 0}
+    vocabulary: dict[str, Any] = {
+        "vocab_size": small_tokenizer().get_vocab_size(),
+        "pad_token_id": 0,
+    }
     bert = size | vocabulary
     return {
         "bert": transformers.BertConfig(max_position_embeddings=40, **bert),
@@ -146,7 +149,8 @@ def families() -> dict[str, Any]:
 def encoder_folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     import transformers
 
-    save_encoder(transformers.AutoModel.from_config(families()[request.param]), tmp_path)
+    model: Any = transformers.AutoModel
+    save_encoder(model.from_config(families()[request.param]), tmp_path)
     return tmp_path
 
 

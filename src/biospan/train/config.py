@@ -134,8 +134,9 @@ def from_mapping(
             found.append(f"{where}: {error}")
     if "encoder" not in values:
         found.append(f"{where}: key `encoder` is missing: a hub name or a folder")
-    if checked.get("dev_split") == checked.get("train_split") is not None:
-        found.append(f"{where}: `dev_split` and `train_split` are both `{checked['dev_split']}`")
+    result = {f.name: f.default for f in dataclasses.fields(TrainConfig)} | checked
+    if result["dev_split"] == result["train_split"]:
+        found.append(f"{where}: `dev_split` and `train_split` are both `{result['dev_split']}`")
     if found:
         raise ConfigError("\n".join(found))
     return TrainConfig(**checked)

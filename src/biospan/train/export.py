@@ -6,7 +6,6 @@ model is loaded, so that an entity never depends on its batch-mates.
 """
 
 import dataclasses
-import io
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
@@ -120,9 +119,15 @@ def to_onnx(model: EncoderTagger) -> bytes:
         )
     if program is None:
         raise ModelError("torch.onnx.export returned no graph")
-    buffer = io.BytesIO()
-    onnx.save(program.model_proto, buffer)
-    return buffer.getvalue()
+    model_proto = program.model_proto
+    _strip_traces(model_proto.graph)
+    return bytes(model_proto.SerializeToString())
+
+
+def _strip_traces(graph: onnx.GraphProto) -> None:
+    """Drop the exporter's notes, which name files of the machine it ran on."""
+    for part in (graph, *graph.node, *graph.value_info, *graph.input, *graph.output):
+        del part.metadata_props[:]
 
 
 def pack(graph: bytes, precision: str) -> bytes:
