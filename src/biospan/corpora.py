@@ -45,6 +45,7 @@ class Corpus:
         folder: Its folder's name inside the folder of all corpora.
         how_to_get: What to do if it is not there.
         published: Counts by split, of the form with tokens.
+        remarks: What whoever uses a model of it should know, in whole sentences.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Corpus:
     how_to_get: str
     labels: tuple[str, ...]
     published: Mapping[str, CorpusStatistics]
+    remarks: tuple[str, ...]
 
 
 class Comparison(NamedTuple):
@@ -130,6 +132,13 @@ def _jnlpba(name: str) -> Corpus:
         ),
         labels=("DNA", "RNA", "cell_line", "cell_type", "protein"),
         published=_JNLPBA_PUBLISHED,
+        remarks=(
+            "The abstracts are about transcription factors in human blood cells, of the 1990s and "
+            "before: expect less on other subjects, on full text, and on names coined since.",
+            "Ten training abstracts are in the official evaluation set too, annotated twice; the "
+            "two annotations agree at F1 0.855 (227 entities, typed exact spans): no model can be "
+            "much better than that against either.",
+        ),
     )
 
 

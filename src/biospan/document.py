@@ -105,11 +105,15 @@ class Document:
     metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        where = f"document `{self.id}`"
+        where = f"document `{self.id:.80}`"
         for entity in self.entities:
             found = self.text[entity.start : entity.end]
-            # A slice stops at the end of the text without a word; the length does not.
-            if found != entity.text or len(found) != entity.end - entity.start:
+            if entity.end > len(self.text):  # a slice would stop there without a word
+                raise InputError(
+                    f"{where}: entity {entity.start}-{entity.end} ends after the text, which has "
+                    f"{len(self.text)} characters"
+                )
+            if found != entity.text:
                 raise InputError(
                     f"{where}: entity {entity.start}-{entity.end} says `{entity.text[:40]}`, "
                     f"the text has `{found[:40]}` there"
@@ -204,10 +208,9 @@ class Document:
                 },
             )
         except (KeyError, TypeError, InputError) as error:
-            raise InputError(
-                f"document `{str(data.get('id', ''))[:80] if isinstance(data, dict) else ''}`: "
-                f"{_explain(error)}"
-            ) from error
+            name = data.get("id", "") if isinstance(data, dict) else ""
+            where = f"document `{name!s:.80}`: "
+            raise InputError(where + _explain(error).removeprefix(where)) from error
 
     def to_dataframe(self) -> "pandas.DataFrame":
         """One row per entity, with the document's id; needs pandas.

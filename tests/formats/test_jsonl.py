@@ -70,7 +70,7 @@ def test_the_short_form_is_read(tmp_path):
         (b'{"text": "a", "entities": [[0, 1]]}', r"expected \[start, end, label\]"),
         (b'{"text": "a", "entities": [[0, 2, "DNA"]]}', "entity 0-2 ends after"),
         (b'{"text": "a", "entities": [["0", 1, "DNA"]]}', "expected int"),
-        (b'{"text": "a", "entities": 5}', "not iterable"),
+        (b'{"text": "a", "entities": 5}', "expected list"),
         (b'"\xff"', "byte 0xff at byte offset 15 is not UTF-8"),
     ],
 )

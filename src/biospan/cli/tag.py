@@ -114,16 +114,14 @@ def _documents(inputs: list[str], *, lines: bool, repair: bool) -> Iterator[Docu
                 f"`{argument}`: no such file, and no white space in it to take it for a text"
             )
     for argument in inputs:
-        if argument == "-":
-            content = text_format.decode(sys.stdin.buffer.read(), "standard input")
-            yield from _from_text(content, "stdin", lines=lines)
+        if argument == "-" and lines:
+            yield from text_format.stream_lines(sys.stdin.buffer, "standard input")
+        elif argument == "-":
+            yield Document(text_format.decode(sys.stdin.buffer.read(), "standard input"), "stdin")
         elif not os.path.exists(argument):
-            yield from _from_text(argument, "", lines=lines)
-        elif Path(argument).is_file() and not formats.is_known(argument):
-            content = text_format.decode(Path(argument).read_bytes(), argument)
-            yield from _from_text(content, Path(argument).stem, lines=lines)
-        elif lines and Path(argument).suffix == ".txt":
-            yield from text_format.read_lines(Path(argument))
+            yield from text_format.lines(argument) if lines else (Document(argument),)
+        elif Path(argument).is_file() and _is_plain(argument):
+            yield from (text_format.read_lines if lines else text_format.read)(argument)
         else:
             yield from (formats.read_repaired if repair else formats.read)(argument)
 
@@ -139,11 +137,9 @@ def _has_space(argument: str) -> bool:
     return any(map(str.isspace, argument))
 
 
-def _from_text(content: str, name: str, *, lines: bool) -> Iterator[Document]:
-    if lines:
-        yield from text_format.lines(content)
-    else:
-        yield Document(content, id=name)
+def _is_plain(path: str) -> bool:
+    """Whether a file is read as plain text: by its suffix, or for want of a known one."""
+    return Path(path).suffix == ".txt" or not formats.is_known(path)
 
 
 def _checked_labels(wanted: list[str] | None, known: tuple[str, ...]) -> set[str]:

@@ -36,7 +36,16 @@ def read_lines(path: Path | str) -> Iterator[Document]:
         InputError: If it is a folder or a line is not UTF-8.
     """
     with open_input(path) as stream:
-        yield from _line_documents(numbered_lines(stream, path))
+        yield from stream_lines(stream, path)
+
+
+def stream_lines(stream: BinaryIO, name: Path | str) -> Iterator[Document]:
+    """Read lines as `read_lines` does, one by one, from an open stream.
+
+    Raises:
+        InputError: If a line is not UTF-8.
+    """
+    return _line_documents(numbered_lines(stream, name))
 
 
 def lines(content: str) -> Iterator[Document]:

@@ -24,14 +24,12 @@ def write(config: ModelConfig) -> str:
             "",
             "Marks entities in English biomedical text. For reading and mining the literature, "
             "for curation with a human in the loop, and for research. Not a medical device: "
-            "do not base decisions about patients on it. It was trained on abstracts about "
-            "transcription factors in human blood cells; expect less on other subjects, on full "
-            "text, and on names coined since.",
+            "do not base decisions about patients on it.",
             "",
             *_labels(config),
             *_training(record),
             *_results(record),
-            *_limits(),
+            *_limits(record),
         ]
     )
 
@@ -98,12 +96,11 @@ def _results(record: Mapping[str, Any]) -> list[str]:
 _FORMS = {"jnlpba": "on its given tokens", "jnlpba-text": "raw text"}
 
 
-def _limits() -> list[str]:
+def _limits(record: Mapping[str, Any]) -> list[str]:
     return [
         "## Limits",
         "",
-        "- The two gold annotations of the ten abstracts that are in both halves of the corpus "
-        "agree at F1 0.855: no model can be much better than that against either.",
+        *(f"- {remark}" for remark in find_corpus(record["recipe"]["corpus"]).remarks),
         "- Entities do not overlap or nest, and none crosses a sentence's end.",
         "- A score is the model's own probability that exactly this span has this label. It is "
         "not calibrated yet.",

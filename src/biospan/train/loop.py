@@ -7,7 +7,6 @@ and prints nothing (see `cli`).
 
 import json
 import logging
-import platform
 import random
 import subprocess
 import time
@@ -139,6 +138,7 @@ def restore(folder: str | Path) -> Run:
     Raises:
         MissingInputError: If no run has been there.
         ConfigError: If its recipe does not fit this version.
+        InputError: If the corpus is not the one it was trained on.
     """
     folder = Path(folder)
     for name in (RECORD_FILE, WEIGHTS_FILE):
@@ -147,6 +147,12 @@ def restore(folder: str | Path) -> Run:
     record = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
     config = from_mapping(record["recipe"], where=str(folder / RECORD_FILE))
     run = _start(config, record)
+    for split, documents in (("train", run.train), ("dev", run.dev)):
+        if record[split]["sha256"] != _checksum(documents):
+            raise InputError(
+                f"corpus `{config.corpus}`, `{split}` documents: not those that "
+                f"{folder / RECORD_FILE} was made with"
+            )
     run.model.load_state_dict(load_file(folder / WEIGHTS_FILE))
     return run
 
@@ -316,7 +322,7 @@ def _record(
         "recipe": config.to_dict(),
         "commit": _commit(),
         "packages": {name: version(name) for name in packages},
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+        "machine": f"{torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads",
         "train": {"documents": len(train), "sha256": _checksum(train)},
         "dev": {"documents": len(dev), "sha256": _checksum(dev)},
         "epochs": [],
@@ -331,12 +337,14 @@ def _checksum(documents: Sequence[Document]) -> str:
 
 
 def _commit() -> str:
-    """The commit of the checkout this runs from; empty when there is none."""
-    here = Path(__file__).parent
+    """The commit of the checkout this runs from; empty when it is installed elsewhere."""
+    root = Path(__file__).parents[3]
+    if not (root / "recipes").is_dir():
+        return ""
     try:
         found = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=40"],  # noqa: S607
-            cwd=here,
+            cwd=root,
             capture_output=True,
             text=True,
             check=True,
