@@ -27,11 +27,15 @@ ROUNDS = 3
 
 def main() -> None:
     """Run every measurement in a process of its own and print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--run", type=Path, required=True, help="folder of a training run")
     parser.add_argument("--model", type=Path, help="model directory; the bundled one by default")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--engines", nargs="+", default=["onnxruntime", "openvino"])
+    parser.add_argument(
+        "--engines", nargs="+", default=["onnxruntime", "openvino", "openvino-bf16"]
+    )
     parser.add_argument("--stream", type=int, default=0, help="abstracts to stream")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -64,7 +68,9 @@ def measure(arguments: argparse.Namespace, name: str) -> dict[str, float]:
     if kind == "stream":
         return measure_stream(arguments)
     texts = development_texts()
-    tag = biospan_tagger(arguments, detail) if kind == "biospan" else pipeline(arguments, int(detail))
+    tag = (
+        biospan_tagger(arguments, detail) if kind == "biospan" else pipeline(arguments, int(detail))
+    )
     tag(texts[:20])
     began = time.perf_counter()
     tag(texts)
@@ -95,24 +101,31 @@ def pipeline(arguments: argparse.Namespace, batch_size: int) -> Callable[[list[s
     """
     import torch
     import transformers
+    from safetensors.torch import load_file
 
     from biospan import segment
-    from biospan.train import loop
+    from biospan.train.model import locate
 
     torch.set_num_threads(arguments.threads)
-    run = loop.restore(arguments.run)
-    config = transformers.AutoConfig.for_model(**run.model.encoder.config.to_dict())
-    config.num_labels = len(run.model_config.tag_set.names)
+    record = json.loads((arguments.run / "record.json").read_text())
+    weights = load_file(arguments.run / "best.safetensors")
+    config = transformers.AutoConfig.from_pretrained(locate(record["recipe"]["encoder"]))
+    config.num_labels = len(weights["head.bias"])
     model = transformers.AutoModelForTokenClassification.from_config(config)
-    weights = run.model.encoder.state_dict()
-    model.base_model.load_state_dict(weights, strict=False)
-    model.classifier.load_state_dict(run.model.head.state_dict())
+    homes = {"encoder": model.base_model_prefix, "head": "classifier"}
+    renamed = {
+        f"{homes[name.partition('.')[0]]}.{name.partition('.')[2]}": weight
+        for name, weight in weights.items()
+    }
+    missing, unexpected = model.load_state_dict(renamed, strict=False)
+    if missing or any(".pooler." not in name for name in unexpected):
+        raise SystemExit(f"not the same weights: missing {missing}, unexpected {unexpected}")
     tokenizer = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=run.tokenizer,
-        pad_token="[PAD]",  # noqa: S106
-        cls_token="[CLS]",  # noqa: S106
-        sep_token="[SEP]",  # noqa: S106
-        unk_token="[UNK]",  # noqa: S106
+        tokenizer_file=str(arguments.run / "model" / "tokenizer.json"),
+        pad_token="[PAD]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        unk_token="[UNK]",
     )
     ner = transformers.pipeline(
         "ner", model=model.eval(), tokenizer=tokenizer, aggregation_strategy="first"

@@ -11,7 +11,7 @@ import random
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import pytest
@@ -27,14 +27,22 @@ from biospan.tagger import Tagger
 settings.register_profile("biospan", deadline=None, derandomize=True)
 settings.load_profile("biospan")
 
-_EXTRAS = {"train": ("torch", "transformers", "onnx", "onnxscript"), "openvino": ("openvino",)}
+_EXTRAS = {
+    "train": ("torch", "transformers", "safetensors", "onnx", "onnxscript"),
+    "openvino": ("openvino",),
+}
+_REQUIRED = set(filter(None, os.environ.get("BIOSPAN_REQUIRE", "").split(",")))
+if unknown := _REQUIRED - {"data", "wheel", *_EXTRAS}:
+    raise pytest.UsageError(
+        f"BIOSPAN_REQUIRE: got {unknown}, expected data, train, openvino, wheel"
+    )
 
 
-def skip_or_fail(what: str, reason: str) -> None:
+def skip_or_fail(what: str, reason: str, *, whole_module: bool = False) -> NoReturn:
     """Skip the test, or fail it where BIOSPAN_REQUIRE names what is missing."""
-    if what in os.environ.get("BIOSPAN_REQUIRE", "").split(","):
+    if what in _REQUIRED:
         pytest.fail(f"{reason}, and BIOSPAN_REQUIRE names `{what}`")
-    pytest.skip(reason)
+    pytest.skip(reason, allow_module_level=whole_module)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@ import pytest
 
 from biospan import corpora
 from biospan.errors import ConfigError, InputError, MissingInputError
+from conftest import skip_or_fail
 
 IDS = [str(number) for number in range(900, 690, -1)]
 
@@ -145,7 +146,7 @@ def test_the_official_columns_have_the_published_counts(jnlpba_dir):
 
 def test_the_texts_have_the_published_entities_under_the_same_ids(jnlpba_dir):
     if not (jnlpba_dir / "standoff").is_dir():
-        pytest.skip("no standoff form of the corpus")
+        skip_or_fail("data", f"no `standoff` folder in {jnlpba_dir}")
     columns = corpora.read_corpus("jnlpba", "all", path=jnlpba_dir)
     texts = corpora.read_corpus("jnlpba-text", "all", path=jnlpba_dir)
     assert [d.id for d in texts] == [d.id for d in columns]

@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 
 from biospan.errors import ConfigError, MissingDependencyError, ModelError
 from biospan.runtime import OnnxRuntime, OpenVino, Runtime, open_runtime
+from conftest import skip_or_fail
 
-onnx = pytest.importorskip("onnx", reason="needs onnx")
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+try:
+    from onnx import TensorProto, helper, numpy_helper
+except ImportError:
+    skip_or_fail("train", "the extra `train` is not installed: no onnx", whole_module=True)
 
 INPUTS = ("input_ids", "mask", "token_starts")
 N_PIECES, N_TAGS = 50, 5

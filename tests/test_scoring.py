@@ -395,7 +395,7 @@ def test_nothing_to_compare_scores_zero() -> None:
             assert not level
             for row in level.averages.values():
                 assert (row.precision, row.recall, row.f1, row.support) == (0, 0, 0, 0)
-        assert len(report.to_text().splitlines()) == 9
+        assert len(report.to_text().splitlines()) == 11
 
 
 def some_report() -> Report:
@@ -426,8 +426,12 @@ def test_to_text_is_an_aligned_table_of_both_levels() -> None:
     assert [line.split()[0] for line in lines if line] == [
         "spans", "DNA", "protein", "micro", "macro", "weighted",
         "words", "B-protein", "micro", "macro", "weighted",
+        "3", "words:",
     ]  # fmt: skip
-    assert {len(line) for index, line in enumerate(lines) if index != blank} == {len(lines[0])}
+    tables = [line for index, line in enumerate(lines[:-3]) if index != blank]
+    assert {len(line) for line in tables} == {len(lines[0])}
+    assert lines[-2] == "3 documents"
+    assert "2 entities of either side are widened to whole words, 0 left out" in lines[-1]
     assert lines[2].split() == ["protein", "0.7500", "0.6000", "0.6667", "10"]
 
 
@@ -435,7 +439,7 @@ def test_to_text_shows_control_characters_of_labels() -> None:
     report = Report(spans=Level({"\x1b[31m\nDNA\ud800": Counts(1)}))
     shown = report.to_text()
     assert "\x1b" not in shown
-    assert len(shown.splitlines()) == 10
+    assert len(shown.splitlines()) == 12
     shown.encode("utf-8")
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from biospan import decode, pieces, segment, tagger, tags
 from biospan.document import Document, Entity, Passage, Sentence, Token
-from biospan.errors import ConfigError, InputError, MissingInputError
+from biospan.errors import ConfigError, InputError, MissingInputError, ModelError
 from biospan.model_dir import write_model_dir
 from biospan.tagger import ERROR_KEY, Tagger
 from biospan.tags import Span
@@ -387,7 +387,8 @@ def test_a_document_that_fails_carries_the_reason_and_harms_no_other(
         reason = {ERROR_KEY: "the tokenizer failed on this text: poison"}
         assert found[index] == bad.with_entities(()).with_metadata(**reason)
         assert dict(found[index].metadata) == {"a": "b", **reason}
-    assert sum("`bad`" in record.getMessage() for record in caplog.records) == 3
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert message.startswith("3 documents could not be tagged")
 
 
 @pytest.mark.usefixtures("poisoned")
@@ -533,5 +534,46 @@ def test_loading_for_an_unknown_engine_says_which_there_are(tmp_path: Path) -> N
     write_model_dir(
         folder, onnx=graph, tokenizer_json=tokenizer_json, config=small_config(), card="# None\n"
     )
-    with pytest.raises(ConfigError, match=r"`abacus`.*`onnxruntime`"):
+    with pytest.raises(ConfigError, match=r"`abacus`.*onnxruntime"):
         tagger.load(folder, engine="abacus")
+
+
+def test_a_graph_that_does_not_fit_its_config_is_refused_when_it_is_loaded(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    graph = b"\x08\x09" + bytes(range(256)) * 20
+    tokenizer_json = small_tokenizer().to_str()
+    write_model_dir(
+        folder, onnx=graph, tokenizer_json=tokenizer_json, config=small_config(), card="# None\n"
+    )
+    fitting = NearbyRuntime(5)
+    monkeypatch.setattr(tagger.runtime, "open_runtime", lambda *args, **options: fitting)
+    assert tagger.load(folder).tag("The gene.").text == "The gene."
+    assert fitting.shapes[0] == (1, small_config().max_pieces)
+    for n_tags in (1, 4, 9):
+        other = NearbyRuntime(n_tags)
+        monkeypatch.setattr(tagger.runtime, "open_runtime", lambda *a, other=other, **o: other)
+        with pytest.raises(ModelError, match=r"emissions of shape .* expected \(1, 2, 5\)"):
+            tagger.load(folder)
+
+
+def test_text_outside_of_given_sentences_is_counted_once(caplog: pytest.LogCaptureFixture) -> None:
+    text = "The gene. The protein."
+    part = Document(text, passages=(Passage(0, 9),))
+    found = list(small_tagger().tag_many([part, part, Document(text)]))
+    assert all(entity.end <= 9 for entity in found[0].entities)
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert "0 documents could not be tagged; 2 were not tagged where" in message
+
+
+def test_one_string_is_not_taken_for_many_texts() -> None:
+    with pytest.raises(TypeError, match="use `tag` for one text"):
+        next(small_tagger().tag_many("gene"))
+
+
+def test_the_model_gets_the_arrays_that_its_config_names() -> None:
+    subject = small_tagger(inputs=("input_ids", "mask"))
+    prepared = subject.prepare([Document("The gene.")])[0]
+    arrays = subject.inputs([pieces.Window(0, 0, 3, 0, 3)], prepared.stretches)
+    assert list(arrays) == ["input_ids", "mask"]

@@ -132,6 +132,7 @@ def plan(index: int, stretch: Stretch, capacity: int) -> list[Window]:
         for (first, last), own_first, own_last in zip(
             cuts, [0, *owned], [*owned, n_tokens], strict=True
         )
+        if own_first < own_last  # its neighbours may see everything better
     ]
 
 

@@ -20,8 +20,10 @@ from biospan.errors import ConfigError, MissingDependencyError, ModelError
 
 Precision = Literal["f32", "bf16"]
 
+RUNTIMES = ("onnxruntime", "openvino", "openvino-bf16")
+
 OUTPUT = "emissions"
-WORD_COLUMNS = "token_starts"  # the one input with a column for each token, not each piece
+TOKEN_STARTS = "token_starts"  # noqa: S105 - the one input with a column for each token
 _GRAPH = "model.onnx"  # where the errors of this module are
 
 # What decides which kernels a runtime picks, and so the last bits of its sums.
@@ -200,7 +202,9 @@ def open_runtime(
         return OnnxRuntime(onnx, inputs, threads=threads)
     if name == "openvino":
         return OpenVino(onnx, inputs, threads=threads)
-    raise ConfigError(f"runtime: got `{name}`; expected `onnxruntime` or `openvino`")
+    if name == "openvino-bf16":
+        return OpenVino(onnx, inputs, threads=threads, precision="bf16")
+    raise ConfigError(f"runtime: got `{name}`; expected one of {', '.join(RUNTIMES)}")
 
 
 def _import_openvino() -> Any:
@@ -314,7 +318,7 @@ def _check_inputs(expected: Sequence[str], inputs: Mapping[str, NDArray[np.int64
     if sorted(inputs) != sorted(expected):
         raise ModelError(f"{_GRAPH}: given {_names(inputs)}; expected {_names(expected)}")
     shapes = {name: array.shape for name, array in inputs.items()}
-    per_piece = {shape for name, shape in shapes.items() if name != WORD_COLUMNS}
+    per_piece = {shape for name, shape in shapes.items() if name != TOKEN_STARTS}
     if {len(shape) for shape in shapes.values()} != {2} or len(per_piece) > 1:
         raise ModelError(f"{_GRAPH}: given shapes {shapes}; expected rank 2, equal for pieces")
     if len({shape[0] for shape in shapes.values()}) > 1:

@@ -183,9 +183,14 @@ class Report:
         """Both levels as aligned tables: a row for each label or tag, then the averages."""
         names = [*self.spans, *self.words, "weighted"]
         width = max(len(_printable(name)) for name in names)
-        return "\n".join(
-            [*_table("spans", self.spans, width), "", *_table("words", self.words, width)]
-        )
+        tables = [*_table("spans", self.spans, width), "", *_table("words", self.words, width)]
+        notes = ["", f"{self.n_documents} documents"]
+        if self.unaligned:
+            notes.append(
+                f"words: {self.widened} entities of either side are widened to whole words, "
+                f"{self.lost} left out; the spans above count all as they are"
+            )
+        return "\n".join([*tables, *notes])
 
 
 def evaluate(gold: Iterable[Document], predicted: Iterable[Document]) -> Report:

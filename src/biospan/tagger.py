@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 
 from biospan import decode, pieces, runtime, segment
 from biospan.document import Document, Entity, Passage, Sentence
-from biospan.errors import InputError
+from biospan.errors import InputError, ModelError
 from biospan.model_config import ModelConfig
 from biospan.model_dir import load_model_dir
 from biospan.tags import Span
@@ -120,6 +120,21 @@ class Tagger:
         """
         if isinstance(texts, str):
             raise TypeError("got one str, expected an iterable of texts; use `tag` for one text")
+        failed = incomplete = 0
+        for document in self._tagged(texts):
+            failed += ERROR_KEY in document.metadata
+            incomplete += ERROR_KEY not in document.metadata and _outside(document) > 0
+            yield document
+        if failed or incomplete:
+            logger.warning(
+                "%d documents could not be tagged; %d were not tagged where their own passages or "
+                "sentences leave text out",
+                failed,
+                incomplete,
+            )
+
+    def _tagged(self, texts: Iterable[str | Document]) -> Iterator[Document]:
+        """Tag in groups that are read ahead."""
         group: list[Document] = []
         size = 0
         for number, text in enumerate(texts, 1):
@@ -149,14 +164,14 @@ class Tagger:
         self, windows: Sequence[pieces.Window], stretches: Sequence[pieces.Stretch]
     ) -> dict[str, NDArray[np.int64]]:
         """The arrays that this tagger's model takes for some windows; see `pieces.to_inputs`."""
-        return pieces.to_inputs(windows, stretches, self._special)
+        arrays = pieces.to_inputs(windows, stretches, self._special)
+        return {name: arrays[name] for name in self.config.inputs}
 
     def _tag_group(self, documents: list[Document]) -> list[Document]:
         try:
             prepared = self.prepare(documents)
         except InputError as error:
             if len(documents) == 1:
-                logger.warning("document `%s`: %s", documents[0].id, error)
                 return [documents[0].with_entities(()).with_metadata(**{ERROR_KEY: str(error)})]
             # One bad document must not take the others with it.
             return [tagged for document in documents for tagged in self._tag_group([document])]
@@ -171,7 +186,6 @@ class Tagger:
         """
         limit = max(1, self._capacity // 8)
         segmented = [_segmented(document) for document in documents]
-        _warn_of_gaps(segmented)
         offsets = [
             [_offsets(document.text, s) for s in document.sentences()] for document in segmented
         ]
@@ -259,7 +273,7 @@ def load(
 
     Args:
         path: A model directory that `export` wrote; None for the bundled model.
-        engine: `onnxruntime`, or `openvino` with the extra of that name.
+        engine: `onnxruntime`; or `openvino` or `openvino-bf16`, with the extra `openvino`.
         threads: Threads of the model; None for all cores this process may use.
 
     Raises:
@@ -274,7 +288,25 @@ def load(
     else:
         files = load_model_dir(Path(path))
     model = runtime.open_runtime(engine, files.onnx, inputs=files.config.inputs, threads=threads)
+    _check_fit(model, files.config)
     return Tagger(model, files.config, files.tokenizer_json, fingerprint=files.fingerprint)
+
+
+def _check_fit(model: runtime.Runtime, config: ModelConfig) -> None:
+    """Run the longest window once: a graph that does not fit its config is refused now."""
+    longest = config.max_pieces
+    window = {
+        "input_ids": np.full((1, longest), config.unk_id, dtype=np.int64),
+        "mask": np.ones((1, longest), dtype=np.int64),
+        "token_starts": np.full((1, 2), longest - 1, dtype=np.int64),
+    }
+    rows = model.run({name: window[name] for name in config.inputs})
+    expected = (1, 2, len(config.tag_set.names))
+    if rows.shape != expected:
+        raise ModelError(
+            f"model.onnx: got emissions of shape {rows.shape} for 1 window of 2 tokens; expected "
+            f"{expected}, as config.json has {len(config.labels)} labels in {config.scheme}"
+        )
 
 
 def _segmented(document: Document) -> Document:
@@ -298,23 +330,13 @@ def _segmented(document: Document) -> Document:
     )
 
 
-def _warn_of_gaps(documents: Sequence[Document]) -> None:
-    """Count what is not blank and in no sentence; segmentation itself leaves nothing out."""
-    characters = affected = 0
-    for document in documents:
-        position = outside = 0
-        for sentence in document.sentences():
-            outside += len(document.text[position : sentence.start].strip())
-            position = sentence.end
-        outside += len(document.text[position:].strip())
-        characters += outside
-        affected += outside > 0
-    if characters:
-        logger.warning(
-            "%d characters of %d documents are outside of their sentences and not tagged",
-            characters,
-            affected,
-        )
+def _outside(document: Document) -> int:
+    """Characters that are not blank and in no sentence; segmentation itself leaves none out."""
+    position = outside = 0
+    for sentence in document.sentences():
+        outside += len(document.text[position : sentence.start].strip())
+        position = sentence.end
+    return outside + len(document.text[position:].strip())
 
 
 def _offsets(text: str, sentence: Sentence) -> list[tuple[int, int]]:

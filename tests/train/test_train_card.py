@@ -29,9 +29,14 @@ def record() -> dict[str, Any]:
         "epochs": [{"epoch": 1, "micro_f1": 0.6161}, {"epoch": 2, "micro_f1": 0.6262}],
         "best": {"epoch": 2, "report": report},
         "seconds": 3960.0,
+        "exported": {
+            "commit": "fee1600d",
+            "runtime": "a runtime 4.3.2",
+            "encoder_sha256": "ef56",
+        },
         "gates": {
             "max_difference": 3e-6,
-            "torch_f1": 0.6363,
+            "unpacked_f1": 0.6363,
             "packed_f1": 0.6464,
             "changed": 4141,
             "size": 51_500_000,
@@ -86,7 +91,14 @@ def test_the_figures_are_the_records_own() -> None:
     text = written(record())
     for figure in (
         *("1717 abstracts", "1919 to choose", "Epoch 2 of 9", "0.6161, 0.6262", "77, 78"),
-        *("66 minutes", "51.5 MB", "changed 4141 of", "0.6363 to 0.6464", "3e-06", "`c0ffee`"),
+        *(
+            "66 minutes",
+            "51.5 MB",
+            "makes 4141 differences",
+            "0.6363 to 0.6464",
+            "3e-06",
+            "`c0ffee`",
+        ),
         *("`ab12`", "`cd34`", "torch 9.8.7", "a machine, 3 threads", "`org/encoder`", "int8"),
     ):
         assert figure in text
@@ -124,7 +136,7 @@ def test_the_card_names_corpus_licence_and_limits_and_has_no_placeholder() -> No
 
 
 def test_a_run_outside_a_checkout_says_so() -> None:
-    assert "Code `unknown`" in written(record() | {"commit": ""})
+    assert "with code `unknown`" in written(record() | {"commit": ""})
 
 
 def test_without_exclusions_it_says_none() -> None:

@@ -123,7 +123,13 @@ def test_no_split_may_be_the_evaluation_data(key: str, value: str) -> None:
 
 def test_nothing_is_chosen_on_what_was_learned() -> None:
     (told,) = problems({"encoder": "x", "dev_split": "train"})
-    assert "`dev_split` and `train_split` are both `train`" in told
+    assert "`train_split` and `dev_split` are both `train`" in told
+
+
+@pytest.mark.parametrize("split", ["test", "Test", " TEST "])
+def test_choosing_on_evaluation_data_is_refused_without_a_recipe_too(split: str) -> None:
+    with pytest.raises(ConfigError, match="evaluation data"):
+        TrainConfig(encoder="x", dev_split=split)
 
 
 def test_overrides_have_the_last_word_and_their_own_types(tmp_path: Path) -> None:

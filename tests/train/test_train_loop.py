@@ -371,3 +371,12 @@ def test_the_rate_rises_and_then_falls_in_a_straight_line_to_zero(
     falling = [0.5 * (n_falling - step) / n_falling for step in range(n_falling)]
     assert rates == pytest.approx(rising + falling)
     assert optimizer.param_groups[0]["lr"] == 0.0
+
+
+def test_given_tokens_are_not_asked_of_a_corpus_that_has_none(
+    tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    with pytest.raises(
+        ConfigError, match="`tokens` is `given`, but corpus `jnlpba-text` gives none"
+    ):
+        train(tiny_recipe, tmp_path, corpus="jnlpba-text", tokens="given", epochs=1)

@@ -157,9 +157,9 @@ def encoder_folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 def test_encoders_of_several_families_load_with_their_tokenizer(encoder_folder: Path) -> None:
     import torch
 
-    from biospan.train.model import load_encoder, special_ids
+    from biospan.train.model import load_encoder
 
-    encoder, tokenizer = load_encoder(
+    encoder, tokenizer, special_ids = load_encoder(
         recipe(encoder_folder, max_pieces=40, dropout=0.25, attention_dropout=0.125)
     )
     rates = {module.p for module in encoder.modules() if isinstance(module, torch.nn.Dropout)}
@@ -168,7 +168,7 @@ def test_encoders_of_several_families_load_with_their_tokenizer(encoder_folder: 
     assert tokenizer.get_vocab() == small_tokenizer().get_vocab()
     assert tokenizer.truncation is None
     assert tokenizer.padding is None
-    assert special_ids(tokenizer) == {"pad_id": 0, "unk_id": 1, "cls_id": 2, "sep_id": 3}
+    assert special_ids == {"pad_id": 0, "unk_id": 1, "cls_id": 2, "sep_id": 3}
     ids = torch.full((1, 40), 5)
     assert encoder(input_ids=ids, attention_mask=ids).last_hidden_state.shape == (1, 40, 32)
 
@@ -220,23 +220,37 @@ def test_an_encoder_may_lie_in_an_installed_package(
     (package / "__init__.py").write_text("raise SystemExit('weights are data: never imported')")
     (package / "model").symlink_to(tiny_encoder)
     monkeypatch.syspath_prepend(tmp_path)
-    packaged, _ = load_encoder(recipe("package:weights_of_a_test/model"))
-    folder, _ = load_encoder(recipe(tiny_encoder))
-    expected = folder.state_dict()
+    packaged = load_encoder(recipe("package:weights_of_a_test/model")).module
+    expected = load_encoder(recipe(tiny_encoder)).module.state_dict()
     assert packaged.state_dict().keys() == expected.keys()
     assert all(torch.equal(w, expected[name]) for name, w in packaged.state_dict().items())
 
 
-def test_special_pieces_are_found_under_either_of_their_names() -> None:
-    from tokenizers import Tokenizer, models
+def test_weights_stored_in_half_precision_are_trained_in_full(
+    tiny_encoder: Path, tmp_path: Path
+) -> None:
+    import torch
+    import transformers
 
-    from biospan.train.model import special_ids
+    from biospan.train.model import load_encoder
 
-    names = ["<s>", "<pad>", "</s>", "<unk>"]
-    vocabulary = {name: number for number, name in enumerate(names)}
-    roberta = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
-    assert special_ids(roberta) == {"cls_id": 0, "pad_id": 1, "sep_id": 2, "unk_id": 3}
-    del vocabulary["</s>"]
-    without = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
-    with pytest.raises(ConfigError, match=r"none of \[SEP\], </s>"):
-        special_ids(without)
+    half = transformers.AutoModel.from_pretrained(tiny_encoder, dtype=torch.float16)
+    save_encoder(half, tmp_path)
+    module = load_encoder(recipe(tmp_path)).module
+    assert {weight.dtype for weight in module.parameters()} == {torch.float32}
+
+
+def test_a_tokenizer_that_names_no_special_pieces_is_refused(
+    tiny_encoder: Path, tmp_path: Path
+) -> None:
+    import transformers
+
+    from biospan.train.model import load_encoder
+
+    save_encoder(transformers.AutoModel.from_pretrained(tiny_encoder), tmp_path)
+    nameless = transformers.PreTrainedTokenizerFast(tokenizer_object=small_tokenizer())
+    for file in tmp_path.glob("*token*"):
+        file.unlink()
+    nameless.save_pretrained(tmp_path)
+    with pytest.raises(ConfigError, match="its tokenizer has no cls_id, sep_id, pad_id, unk_id"):
+        load_encoder(recipe(tmp_path))

@@ -34,6 +34,6 @@ def show(folder: Path, gates: "Gates") -> None:
         print(f"changed by packing: {change}")
     print(
         f"{folder}: {gates.size / 1e6:.1f} MB; development micro F1 {gates.packed_f1:.4f}, "
-        f"{gates.torch_f1:.4f} before packing, {len(gates.changed)} entities changed; "
+        f"{gates.unpacked_f1:.4f} before packing, {len(gates.changed)} differences; "
         f"emissions within {gates.max_difference:.1g} of torch"
     )

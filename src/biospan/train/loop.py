@@ -27,11 +27,12 @@ from biospan import pieces, tags
 from biospan.corpora import read_corpus
 from biospan.document import Document
 from biospan.errors import ConfigError, InputError, MissingInputError
-from biospan.model_config import ModelConfig
+from biospan.model_config import INPUT_NAMES, ModelConfig
 from biospan.scoring import Report, evaluate
 from biospan.tagger import Tagger
+from biospan.tokenizer_check import check_tokenizer
 from biospan.train.config import TrainConfig, from_mapping
-from biospan.train.model import INPUTS, EncoderTagger, TorchRuntime, load_encoder, special_ids
+from biospan.train.model import Encoder, EncoderTagger, TorchRuntime, load_encoder
 
 logger = logging.getLogger(__name__)
 
@@ -161,12 +162,14 @@ def _start(config: TrainConfig, record: dict[str, Any] | None = None) -> Run:
     """Corpus, encoder and a fresh head, before the first step."""
     _seed(config)
     train, dev = _documents(config)
-    encoder, tokenizer = load_encoder(config)
-    model_config = _model_config(config, train, tokenizer)
-    model = EncoderTagger(encoder, n_tags=len(model_config.tag_set.names), dropout=config.dropout)
-    return Run(
-        config, model, model_config, tokenizer, train, dev, record or _record(config, train, dev)
-    )
+    encoder = load_encoder(config)
+    model_config = _model_config(config, train, encoder)
+    # What no model directory may hold is refused now, not after hours of training.
+    check_tokenizer(encoder.tokenizer.to_str().encode(), model_config, config.encoder)
+    n_tags = len(model_config.tag_set.names)
+    model = EncoderTagger(encoder.module, n_tags=n_tags, dropout=config.dropout)
+    record = record or _record(config, train, dev)
+    return Run(config, model, model_config, encoder.tokenizer, train, dev, record)
 
 
 def _seed(config: TrainConfig) -> None:
@@ -184,6 +187,11 @@ def _documents(config: TrainConfig) -> tuple[list[Document], list[Document]]:
         documents = read_corpus(config.corpus, split, path=config.corpus_path or None)
         if config.tokens == "units":
             documents = [document.untokenized() for document in documents]
+        elif not all(next(document.tokens(), None) for document in documents):
+            raise ConfigError(
+                f"`tokens` is `given`, but corpus `{config.corpus}` gives none: take "
+                "another corpus, or `units`"
+            )
         splits.append(documents)
     train, dev = splits
     known = {document.id for document in train}
@@ -199,23 +207,21 @@ def _documents(config: TrainConfig) -> tuple[list[Document], list[Document]]:
     return train, dev
 
 
-def _model_config(
-    config: TrainConfig, train: Sequence[Document], tokenizer: Tokenizer
-) -> ModelConfig:
+def _model_config(config: TrainConfig, train: Sequence[Document], encoder: Encoder) -> ModelConfig:
     labels = {entity.label for document in train for entity in document.entities}
     return ModelConfig(
         format_version=1,
         labels=tuple(sorted(labels)),
         scheme=config.scheme,
-        inputs=INPUTS,
+        inputs=INPUT_NAMES,
         max_pieces=config.max_pieces,
         context=config.context,
-        lowercase=_lowercase(tokenizer),
+        lowercase=_lowercase(encoder.tokenizer),
         transitions=None,
         start_transitions=None,
         end_transitions=None,
         provenance={},
-        **special_ids(tokenizer),
+        **encoder.special_ids,
     )
 
 
@@ -285,7 +291,7 @@ def _loss(
     for row, example in enumerate(batch):
         tag_ids[row, : len(example.tag_ids)] = example.tag_ids
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bf16"):
-        emissions = model(*(torch.from_numpy(inputs[name]) for name in INPUTS))
+        emissions = model(*(torch.from_numpy(inputs[name]) for name in INPUT_NAMES))
     return torch.nn.functional.cross_entropy(
         emissions.float().flatten(0, 1), torch.from_numpy(tag_ids).flatten(), ignore_index=IGNORED
     )
@@ -320,7 +326,7 @@ def _record(
     packages = ("biospan", "torch", "transformers", "tokenizers", "numpy")
     return {
         "recipe": config.to_dict(),
-        "commit": _commit(),
+        "commit": code_version(),
         "packages": {name: version(name) for name in packages},
         "machine": f"{torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads",
         "train": {"documents": len(train), "sha256": _checksum(train)},
@@ -336,7 +342,7 @@ def _checksum(documents: Sequence[Document]) -> str:
     return digest.hexdigest()
 
 
-def _commit() -> str:
+def code_version() -> str:
     """The commit of the checkout this runs from; empty when it is installed elsewhere."""
     root = Path(__file__).parents[3]
     if not (root / "recipes").is_dir():

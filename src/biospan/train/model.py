@@ -7,7 +7,7 @@ from transformers, by hub name, from a folder, or from an installed Python packa
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,9 +17,8 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from biospan.errors import ConfigError
+from biospan.model_config import INPUT_NAMES
 from biospan.train.config import TrainConfig
-
-INPUTS = ("input_ids", "mask", "token_starts")
 
 
 class EncoderTagger(nn.Module):
@@ -61,25 +60,36 @@ class TorchRuntime:
         self._model.eval()
         try:
             with torch.inference_mode():
-                emissions = self._model(*(torch.from_numpy(inputs[name]) for name in INPUTS))
+                emissions = self._model(*(torch.from_numpy(inputs[name]) for name in INPUT_NAMES))
         finally:
             self._model.train(training)
         result: NDArray[np.float32] = emissions.float().numpy()
         return result
 
 
-def load_encoder(config: TrainConfig) -> tuple[nn.Module, Tokenizer]:
-    """The recipe's encoder with its tokenizer.
+class Encoder(NamedTuple):
+    """An encoder with its tokenizer and the numbers of that tokenizer's special pieces."""
+
+    module: nn.Module
+    tokenizer: Tokenizer
+    special_ids: dict[str, int]
+
+
+def load_encoder(config: TrainConfig) -> Encoder:
+    """The recipe's encoder, in fp32.
 
     Raises:
-        ConfigError: If it cannot be found, or has no fast tokenizer.
+        ConfigError: If it cannot be found, its tokenizer is not a fast one or lacks a special
+            piece, or its windows are too short.
     """
-    source = _locate(config.encoder)
+    source = locate(config.encoder)
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, add_prefix_space=True)
         settings = AutoConfig.from_pretrained(source, trust_remote_code=False)
         _set_dropout(settings, config)
-        encoder = AutoModel.from_pretrained(source, config=settings, attn_implementation="eager")
+        encoder = AutoModel.from_pretrained(
+            source, config=settings, attn_implementation="eager", dtype=torch.float32
+        )
     except (OSError, ValueError) as error:
         raise ConfigError(f"encoder `{config.encoder}` cannot be loaded: {error}") from error
     backend = getattr(tokenizer, "backend_tokenizer", None)
@@ -92,28 +102,17 @@ def load_encoder(config: TrainConfig) -> tuple[nn.Module, Tokenizer]:
         )
     backend.no_truncation()
     backend.no_padding()
-    return encoder, backend
+    return Encoder(encoder, backend, _special_ids(tokenizer, config.encoder))
 
 
-def special_ids(tokenizer: Tokenizer) -> dict[str, int]:
-    """Numbers of the special pieces, whatever this vocabulary calls them.
-
-    Raises:
-        ConfigError: If one of them is not in the vocabulary.
-    """
-    names = {
-        "cls_id": ("[CLS]", "<s>"),
-        "sep_id": ("[SEP]", "</s>"),
-        "pad_id": ("[PAD]", "<pad>"),
-        "unk_id": ("[UNK]", "<unk>"),
+def _special_ids(tokenizer: Any, name: str) -> dict[str, int]:
+    kinds = ("cls", "sep", "pad", "unk")
+    ids: dict[str, Any] = {
+        f"{kind}_id": getattr(tokenizer, f"{kind}_token_id", None) for kind in kinds
     }
-    ids = {}
-    for key, candidates in names.items():
-        found = [tokenizer.token_to_id(name) for name in candidates]
-        known = [number for number in found if number is not None]
-        if not known:
-            raise ConfigError(f"tokenizer: none of {', '.join(candidates)} in its vocabulary")
-        ids[key] = known[0]
+    missing = [key for key, number in ids.items() if number is None]
+    if missing:
+        raise ConfigError(f"encoder `{name}`: its tokenizer has no {', '.join(missing)}")
     return ids
 
 
@@ -138,8 +137,14 @@ def _longest_window(encoder: Any) -> int | None:
     return longest if longest is None or padding is None else longest - padding - 1
 
 
-def _locate(encoder: str) -> str:
-    """A folder or hub name; `package:NAME/FOLDER` is a folder inside an installed package."""
+def locate(encoder: str) -> str:
+    """What transformers calls a recipe's encoder: a folder, or a hub name.
+
+    `package:NAME/FOLDER` is a folder inside an installed Python package.
+
+    Raises:
+        ConfigError: If there is no such package, or no such folder in it.
+    """
     kind, colon, rest = encoder.partition(":")
     if not colon or kind != "package":
         return encoder
