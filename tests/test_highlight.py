@@ -87,17 +87,19 @@ def read(html: str) -> Reader:
 
 
 def encodable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")
+    return "".join(
+        "\ufffd" if char == "\0" or "\ud800" <= char < "\ue000" else char for char in text
+    )
 
 
 def shown_spans(text: str, spans: list[Span]) -> list[Span]:
-    return [span for _, span in highlight.pieces(text, spans) if span]
+    return [span for _, span in highlight.cut(text, spans) if span]
 
 
 @given(marked_texts())
 def test_pieces_put_together_are_the_text(case: tuple[str, list[Span]]) -> None:
     text, spans = case
-    pieces = list(highlight.pieces(text, spans))
+    pieces = list(highlight.cut(text, spans))
     assert "".join(piece for piece, _ in pieces) == text
     assert all(piece == text[span.start : span.end] for piece, span in pieces if span)
 
@@ -119,7 +121,7 @@ def test_a_span_is_hidden_only_by_one_that_is_shown(case: tuple[str, list[Span]]
 
 def test_of_overlapping_spans_the_first_and_then_the_longest_is_shown() -> None:
     short, long, late = Span(0, 2, "a"), Span(0, 4, "b"), Span(3, 6, "c")
-    assert list(highlight.pieces("abcdefg", [late, short, long])) == [
+    assert list(highlight.cut("abcdefg", [late, short, long])) == [
         ("abcd", long),
         ("efg", None),
     ]
@@ -147,16 +149,23 @@ def test_html_obeys_neither_a_hostile_text_nor_a_hostile_label(hostile: str) -> 
     assert "\0" not in html
 
 
-@given(st.lists(texts, max_size=3), st.one_of(texts, surrogates))
-@example([], "</title><script>alert(1)</script>")
-def test_a_page_holds_its_fragments_and_an_escaped_title(bodies: list[str], title: str) -> None:
-    fragments = [highlight.to_html(body, []) for body in bodies]
-    page = highlight.to_page(title, fragments)
+@given(st.one_of(texts, surrogates))
+@example("</title><script>alert(1)</script>")
+def test_a_page_escapes_its_title_and_loads_nothing(title: str) -> None:
+    page = highlight.page_start(title) + highlight.PAGE_END
     page.encode("utf-8")
-    assert all(fragment in page for fragment in fragments)
     assert page.count("<script") == 0
     assert page.count("</title>") == 1
     assert not re.search(r"(?:src|href|url)\s*[=(]", page.replace("src=x", ""))
+
+
+def test_the_style_is_in_a_page_once_and_in_a_lone_fragment_too() -> None:
+    marked = "p53", [Span(0, 3, "DNA")]
+    style = highlight.to_html(*marked).removesuffix(highlight.fragment(*marked))
+    assert style.startswith("<style>.biospan{")
+    rules = style.removeprefix("<style>").removesuffix("</style>")
+    assert highlight.page_start("x").count(rules) == 1
+    assert "<style" not in highlight.fragment(*marked)
 
 
 @given(marked_texts())
@@ -194,3 +203,13 @@ def test_known_labels_keep_their_colours_and_others_get_theirs_by_order() -> Non
 def test_a_score_is_in_the_title_and_nowhere_without_one() -> None:
     assert 'title="DNA 0.988"' in highlight.to_html("p53", [Span(0, 3, "DNA", 0.98765)])
     assert 'title="DNA"' in highlight.to_html("p53", [Span(0, 3, "DNA")])
+
+
+@given(surrogates)
+def test_only_lone_surrogates_are_replaced_and_offsets_stay(text: str) -> None:
+    mixed = f"{text}\ud800é\U0001f9ec"
+    clean = highlight.replace_surrogates(mixed)
+    assert clean.encode("utf-8")
+    assert len(clean) == len(mixed)
+    for old, new in zip(mixed, clean, strict=True):
+        assert new == ("\ufffd" if "\ud800" <= old <= "\udfff" else old)

@@ -4,10 +4,9 @@ Nothing is downloaded: the licences ask users to get the files themselves. Files
 readers' business (`biospan.formats`), models and scores are that of higher layers.
 """
 
-import difflib
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -15,7 +14,7 @@ from typing import NamedTuple
 
 from biospan import tags
 from biospan.document import Document
-from biospan.errors import ConfigError, InputError, MissingInputError
+from biospan.errors import ConfigError, InputError, MissingInputError, nearest
 from biospan.formats import brat, iob2
 from biospan.formats.text import read_text
 
@@ -236,13 +235,9 @@ def compare_with_published(name: str, split: str, counted: CorpusStatistics) -> 
     return pairs
 
 
-def _check_known(what: str, got: str, known: Iterable[str]) -> None:
-    names = list(known)
-    if got in names:
-        return
-    nearest = difflib.get_close_matches(got, names, n=1, cutoff=0.5)
-    hint = f"Did you mean `{nearest[0]}`?" if nearest else f"Known: {', '.join(names)}."
-    raise ConfigError(f"unknown {what} `{got}`. {hint}")
+def _check_known(what: str, got: str, known: Collection[str]) -> None:
+    if got not in known:
+        raise ConfigError(f"unknown {what} `{got}`. {nearest(got, known)}")
 
 
 def _folder(corpus: Corpus, path: Path | str | None) -> Path:

@@ -1,10 +1,24 @@
 """The errors a caller can cause, each with the exit code the command line returns for it.
 
 Messages say what, where, got, and expected or how to mend it. Bugs of ours are not
-`BiospanError`s: they propagate as they are.
+`BiospanError`s: they propagate as they are. The exit codes of the command line, from sysexits.h
+where it has one:
+
+    0    done
+    1    a bug of ours
+    2    wrong usage of the command line
+    3    done, but some documents were rejected
+    65   input data that is not what it claims to be
+    66   an input that is not there
+    69   a model that cannot be used, or an optional package that is not installed
+    73   an output that cannot be created
+    74   an error of the operating system while reading or writing
+    78   a recipe or option with unknown keys or bad values
+    130  interrupted (SIGINT); 143 where a shell reports an end by SIGTERM
 """
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 
 MAX_LISTED_PROBLEMS = 20
 
@@ -13,6 +27,12 @@ class BiospanError(Exception):
     """Base of every error that Biospan raises on purpose."""
 
     exit_code = 1
+
+
+class SomeRejectedError(BiospanError):
+    """A run that finished, but some documents could not be tagged."""
+
+    exit_code = 3
 
 
 class InputError(BiospanError):
@@ -63,3 +83,10 @@ class MissingDependencyError(BiospanError):
         super().__init__(
             f"`{package}` is needed for this and is not installed: pip install {wanted}"
         )
+
+
+def nearest(got: str, known: Iterable[str]) -> str:
+    """The hint for an unknown name, a sentence: the known name most like it, or all of them."""
+    names = list(known)
+    near = difflib.get_close_matches(got, names, n=1, cutoff=0.5)
+    return f"Did you mean `{near[0]}`?" if near else f"Known: {', '.join(names)}."

@@ -4,6 +4,7 @@ Knows text, offsets and labels as plain values, so that every layer may use it. 
 files and escapes everything it is given; what a span means is not its business.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from html import escape
 from typing import NamedTuple
@@ -30,6 +31,13 @@ unicode-bidi:plaintext}
 -webkit-box-decoration-break:clone;box-decoration-break:clone}
 .biospan mark small{margin-left:.4em;font-size:.7em;font-weight:600;letter-spacing:.02em}
 """
+_PAGE_CSS = """\
+body{max-width:60em;margin:2em auto;padding:0 1em;background:#fff;color:#111}
+.biospan+.biospan{margin-top:1em;padding-top:1em;border-top:1px solid #ddd}
+"""
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+PAGE_END = "</body></html>\n"
 
 
 class Span(NamedTuple):
@@ -49,7 +57,7 @@ def colour_index(label: str, labels: Iterable[str]) -> int:
     return (len(FIXED_COLOURS) + others.index(label)) % len(PALETTE)
 
 
-def pieces(text: str, spans: Iterable[Span]) -> Iterator[tuple[str, Span | None]]:
+def cut(text: str, spans: Iterable[Span]) -> Iterator[tuple[str, Span | None]]:
     """Cut a text into stretches outside and inside of spans, in order.
 
     Of spans that overlap, the first (and of those that start together, the longest) is shown;
@@ -68,11 +76,16 @@ def pieces(text: str, spans: Iterable[Span]) -> Iterator[tuple[str, Span | None]
 
 
 def to_html(text: str, spans: Iterable[Span]) -> str:
-    """An HTML fragment with its own style; everything from outside is escaped."""
+    """A fragment with its own style, for a page that is not ours, such as a notebook's."""
+    return f"<style>{_CSS}</style>{fragment(text, spans)}"
+
+
+def fragment(text: str, spans: Iterable[Span]) -> str:
+    """One HTML element, styled by its page; everything from outside is escaped."""
     spans = list(spans)
     labels = {span.label for span in spans}
-    parts = [f"<style>{_CSS}</style>", '<div class="biospan" dir="auto">']
-    for piece, span in pieces(text, spans):
+    parts = ['<div class="biospan" dir="auto">']
+    for piece, span in cut(text, spans):
         shown = escape(_visible(piece))
         if span is None:
             parts.append(shown)
@@ -88,16 +101,13 @@ def to_html(text: str, spans: Iterable[Span]) -> str:
     return "".join(parts)
 
 
-def to_page(title: str, fragments: Iterable[str]) -> str:
-    """A self-contained HTML page around fragments that are HTML already."""
-    body = "\n<hr>\n".join(fragments)
+def page_start(title: str) -> str:
+    """What stands before the fragments of a self-contained HTML page; `PAGE_END` stands after."""
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(_visible(title))}</title>"
-        "<style>body{max-width:60em;margin:2em auto;padding:0 1em;background:#fff;color:#111}"
-        "hr{border:0;border-top:1px solid #ddd}</style></head>\n"
-        f"<body>\n{body}\n</body></html>\n"
+        f"<style>{_PAGE_CSS}{_CSS}</style></head>\n<body>\n"
     )
 
 
@@ -106,7 +116,7 @@ def to_terminal(text: str, spans: Iterable[Span]) -> str:
     spans = list(spans)
     labels = {span.label for span in spans}
     parts = []
-    for piece, span in pieces(text, spans):
+    for piece, span in cut(text, spans):
         shown = _visible(piece, controls=True)
         if span is None:
             parts.append(shown)
@@ -117,9 +127,14 @@ def to_terminal(text: str, spans: Iterable[Span]) -> str:
     return "".join(parts)
 
 
+def replace_surrogates(text: str) -> str:
+    """The text with U+FFFD for each lone surrogate, which UTF-8 cannot hold; offsets stay."""
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+
+
 def _visible(text: str, *, controls: bool = False) -> str:
     """Replace what cannot be encoded (lone surrogates), and what would steer a terminal."""
-    text = text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else text
+    text = replace_surrogates(text)
     if not controls:
         return text.replace("\0", "\ufffd")
     return "".join(

@@ -10,7 +10,6 @@ of 130 pieces or more; half a smaller window).
 Numbers only: this module knows neither documents nor labels, and runs no model.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -25,7 +24,6 @@ from biospan.errors import InputError
 CONTEXT = 32  # pieces that every decision has on each side, unless its stretch ends before
 PAD_TOKEN_START = 0  # rows of padding read the first piece; nobody looks at them
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
 # Corpora in Penn Treebank style write quotes as two characters; encoders have seen one.
 _QUOTES = {"``": '"', "''": '"'}
 
@@ -64,11 +62,6 @@ class Special(NamedTuple):
     sep: int
     pad: int
     unk: int
-
-
-def sanitize(text: str) -> str:
-    """The text with each lone surrogate replaced by U+FFFD, so that offsets stay."""
-    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def encode(

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from biospan import decode, pieces, runtime, segment
+from biospan import decode, highlight, pieces, runtime, segment
 from biospan.document import Document, Entity, Passage, Sentence
 from biospan.errors import InputError, ModelError
 from biospan.model_config import ModelConfig
@@ -204,7 +204,7 @@ class Tagger:
     def _stretches(
         self, document: Document, offsets: list[list[tuple[int, int]]]
     ) -> list[list[list[str]]]:
-        clean = pieces.sanitize(document.text)
+        clean = highlight.replace_surrogates(document.text)
         sentences = [[clean[start:end] for start, end in sentence] for sentence in offsets]
         if self.config.context == "sentence":
             return [[sentence] for sentence in sentences]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from biospan import corpora, formats, scoring
+from biospan.formats import jsonl
 from conftest import Outcome, small_tagger
 
 RunCli = Callable[..., Outcome]
@@ -38,7 +39,8 @@ def test_two_files_are_scored_as_the_library_scores_them(
 def test_a_predicted_file_may_be_of_another_format(
     run_cli: RunCli, files: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    formats.write(formats.read(files[1]), tmp_path / "predicted.jsonl")
+    with (tmp_path / "predicted.jsonl").open("w") as stream:
+        jsonl.write(formats.read(files[1]), stream)
     as_json = run_cli("evaluate", files[0], tmp_path / "predicted.jsonl", "--json").out
     assert as_json == run_cli("evaluate", *files, "--json").out
 
@@ -72,22 +74,27 @@ def test_a_model_is_scored_on_a_corpus(
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "message"),
     [
-        [],
-        ["gold"],
-        ["gold", "predicted", "--corpus", "jnlpba"],
-        ["gold", "predicted", "--model", "folder"],
-        ["gold", "predicted", "--path", "folder"],
-        ["gold", "--corpus", "jnlpba"],
+        ([], "GOLD and PREDICTED, or --corpus"),
+        (["gold"], "GOLD and PREDICTED, or --corpus"),
+        (["gold", "predicted", "--corpus", "jnlpba"], "GOLD and PREDICTED, or --corpus"),
+        (["gold", "--corpus", "jnlpba"], "GOLD and PREDICTED, or --corpus"),
+        (["gold", "predicted", "--model", "folder"], "--model: not for GOLD and PREDICTED"),
+        (
+            ["gold", "predicted", "--path", "x", "--split", "dev", "--engine", "onnxruntime"],
+            "--split, --path, --engine: not for GOLD and PREDICTED",
+        ),
+        (["gold.jsonl", "predicted", "--repair"], "--repair: gold.jsonl, predicted: no IOB2"),
+        (["--corpus", "jnlpba", "--repair"], "--repair: is for GOLD and PREDICTED"),
     ],
 )
 def test_orders_that_contradict_themselves_are_refused(
-    run_cli: RunCli, arguments: list[str]
+    run_cli: RunCli, arguments: list[str], message: str
 ) -> None:
     done = run_cli("evaluate", *arguments)
     assert (done.code, done.out) == (78, "")
-    assert "GOLD and PREDICTED, or --corpus" in done.err
+    assert message in done.err
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,15 @@ def test_version_is_the_installed_one() -> None:
     assert biospan("--version") == Outcome(0, version("biospan") + "\n", "")
 
 
-@pytest.mark.parametrize("arguments", [["tag"], ["nothing"], ["tag", "a b", "--min-score", "2"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["tag"],
+        ["nothing"],
+        ["tag", "a b", "--min-score", "2"],
+        ["tag", "a b", "--min-score", "nan"],
+    ],
+)
 def test_wrong_usage_is_exit_code_2_and_a_message(arguments: list[str]) -> None:
     done = biospan(*arguments)
     assert done.code == 2

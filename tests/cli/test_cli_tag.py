@@ -1,6 +1,7 @@
 """`biospan tag`, in this process and on a tagger without weights, whose opinions are the oracle."""
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
@@ -74,7 +75,7 @@ def test_jsonl_is_what_the_library_says(
 def test_offsets_index_the_files_own_text_whatever_is_in_it(
     run_cli: RunCli, tagger: Tagger, tmp_path: Path
 ) -> None:
-    for suffix in (".txt", ".strange", ""):
+    for suffix in (".txt", ".TXT", ".strange", ""):
         source = tmp_path / f"hostile{suffix}"
         source.write_bytes(HOSTILE.encode())
         (document,) = parsed(run_cli("tag", source, "-f", "jsonl").out)
@@ -220,10 +221,12 @@ def test_html_is_self_contained_and_escapes_everything(
     page = Page(content)
     assert page.addresses == []
     assert page.elements <= {
-        *("html", "head", "meta", "title", "style", "body", "div", "mark", "bdi", "small", "hr")
+        *("html", "head", "meta", "title", "style", "body", "div", "mark", "bdi", "small")
     }
     assert hostile in page.text
     assert TEXT in page.text
+    assert content.count("<style>") == 1
+    assert content.endswith("</body></html>\n")
     assert content.count("<mark ") == sum(len(d.entities) for d in tagger.tag_many([hostile, TEXT]))
     assert "url(" not in content
     assert "@import" not in content
@@ -271,8 +274,99 @@ def test_an_input_is_never_overwritten(
     source.write_text(TEXT)
     done = run_cli("tag", source, option, tmp_path / ".." / tmp_path.name / "x.txt")
     assert done.code == 78
-    assert "is an input too" in done.err
+    assert "an input is there" in done.err
     assert source.read_text() == TEXT
+
+
+@pytest.mark.parametrize("given", ["x.txt", "x.ann", "", "link/x.txt", "../linked.txt"])
+@pytest.mark.parametrize(
+    "options",
+    [["-f", "brat", "-o", "{}"], ["-f", "brat", "-o", "{}/link"], ["--html", "{}/x.txt"]],
+)
+def test_inputs_are_safe_in_the_output_folder(
+    run_cli: RunCli, tagger: Tagger, tmp_path: Path, given: str, options: list[str]
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "x.txt").write_text(TEXT)
+    (folder / "x.ann").write_text("T1\tDNA 0 4\tIL-2\n")
+    (folder / "link").symlink_to(folder)
+    (tmp_path / "linked.txt").symlink_to(folder / "x.txt")
+    before = {path: path.read_bytes() for path in folder.glob("x.*")}
+    done = run_cli("tag", folder / given, *(option.format(folder) for option in options))
+    assert done.code == 78, done.err
+    assert "an input is there" in done.err
+    assert {path: path.read_bytes() for path in folder.glob("x.*")} == before
+
+
+def test_outputs_beside_inputs_are_written(run_cli: RunCli, tagger: Tagger, tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_text(TEXT)
+    for _ in range(2):  # one's own output may be written again
+        assert run_cli("tag", tmp_path, "-f", "jsonl", "-o", tmp_path / "out.jsonl").code == 0
+        assert run_cli("tag", tmp_path, "-f", "brat", "-o", tmp_path / "sub").code == 0
+    assert (tmp_path / "x.txt").read_text() == TEXT
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_two_outputs_need_two_places(
+    run_cli: RunCli, tagger: Tagger, tmp_path: Path, exists: bool
+) -> None:
+    output, other = tmp_path / "x", tmp_path / ".." / tmp_path.name / "x"
+    if exists:
+        output.write_text("before")
+        other = tmp_path / "hard"
+        other.hardlink_to(output)
+    done = run_cli("tag", TEXT, "-o", output, "--html", other)
+    assert done.code == 78
+    assert "both --output and --html" in done.err
+    assert output.exists() == exists
+
+
+def test_an_output_is_packed_by_its_name(run_cli: RunCli, tagger: Tagger, tmp_path: Path) -> None:
+    output = tmp_path / "out.jsonl.gz"
+    assert run_cli("tag", TEXT, "-f", "jsonl", "-o", output) == Outcome(0, "", "")
+    assert list(formats.read(output)) == [tagger.tag(TEXT)]
+
+
+@pytest.mark.parametrize("options", [[], ["--lines"]])
+def test_a_pipe_with_a_name_is_plain_text(
+    run_cli: RunCli, tagger: Tagger, options: list[str]
+) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, f"{TEXT}\n".encode())
+    os.close(writing)
+    (document,) = parsed(run_cli("tag", f"/dev/fd/{reading}", "-f", "jsonl", *options).out)
+    os.close(reading)
+    assert document.text.strip() == TEXT
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "x.iob2", "x.ann", "folder"])
+def test_lines_of_what_is_not_plain_text_are_refused(
+    run_cli: RunCli, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    for file in ("x.jsonl", "x.iob2", "x.ann"):
+        (tmp_path / file).touch()
+    done = run_cli("tag", TEXT, tmp_path / name, "--lines")
+    assert (done.code, done.out) == (78, "")
+    assert f"--lines: {tmp_path / name}: not plain text" in done.err
+
+
+def test_repair_without_columns_is_refused(run_cli: RunCli, tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").touch()
+    done = run_cli("tag", tmp_path / "x.jsonl", "-", "see x.iob2", "--repair")
+    assert (done.code, done.out) == (78, "")
+    assert f"--repair: {tmp_path / 'x.jsonl'}, -, see x.iob2: no IOB2 columns" in done.err
+
+
+def test_an_interrupt_is_exit_code_130_and_nothing_else(
+    run_cli: RunCli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*args: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("biospan.tagger.load", interrupt)
+    assert run_cli("tag", TEXT) == Outcome(130, "", "")
 
 
 def test_a_broken_or_missing_model_is_refused(run_cli: RunCli, tmp_path: Path) -> None:

@@ -47,11 +47,11 @@ def test_everything_wrong_is_reported_together_with_the_nearest_names(tmp_path: 
     told = str(caught.value).split("\n")
     assert told == [
         "--set novalue: expected `key=value`",
-        f"{recipe}: unknown key `learning_rat`; did you mean `learning_rate`?",
+        f"{recipe}: unknown key `learning_rat`. Did you mean `learning_rate`?",
         f"{recipe}: `epochs` is '5', expected int",
-        f"{recipe}: `scheme` is 'IOB', expected one of IOB2, IOBES; did you mean `IOB2`?",
+        f"{recipe}: `scheme` is 'IOB', expected one of IOB2, IOBES",
         f"{recipe}: `dropout` is 1.5, expected 0.0 to 0.9",
-        f"{recipe}: unknown key `zzzzzz`; known: "
+        f"{recipe}: unknown key `zzzzzz`. Known: "
         + ", ".join(field.name for field in dataclasses.fields(TrainConfig)),
         f"{recipe}: `batch_size` is 0, expected 1 to 65536",
         f"{recipe}: key `encoder` is missing: a hub name or a folder",

@@ -12,7 +12,7 @@ def corpus(
     name: Annotated[str, typer.Argument(help="Name of a known corpus, such as jnlpba.")],
     split: Annotated[str, typer.Option("--split", help="all, train, dev or test.")] = "all",
     path: Annotated[
-        Path | None, typer.Option("--path", help="Where it lies; $BIOSPAN_DATA/NAME by default.")
+        Path | None, typer.Option("--path", help="Where it lies; $BIOSPAN_DATA/jnlpba by default.")
     ] = None,
 ) -> None:
     """Count documents, sentences, tokens and tags, beside the published counts.

@@ -15,14 +15,16 @@ def evaluate(
     corpus: Annotated[
         str | None, typer.Option("--corpus", help="Tag this corpus instead of reading files.")
     ] = None,
-    split: Annotated[str, typer.Option("--split", help="Split of the corpus.")] = "dev",
+    split: Annotated[
+        str | None, typer.Option("--split", help="Split of the corpus; dev by default.")
+    ] = None,
     path: Annotated[Path | None, typer.Option("--path", help="Where the corpus lies.")] = None,
     model: Annotated[
         Path | None, typer.Option("--model", help="A model directory; the bundled one by default.")
     ] = None,
     engine: Annotated[
-        str, typer.Option("--engine", help="onnxruntime or openvino.")
-    ] = "onnxruntime",
+        str | None, typer.Option("--engine", help="onnxruntime, the default, or openvino.")
+    ] = None,
     repair: Annotated[
         bool, typer.Option("--repair", help="Read an I- that nothing opened as B-, in IOB2 files.")
     ] = False,
@@ -37,16 +39,25 @@ def evaluate(
     """
     from biospan import formats, scoring
 
+    of_corpus = {"--split": split, "--path": path, "--model": model, "--engine": engine}
     if corpus is not None and gold is None:
+        if repair:
+            raise ConfigError("--repair: is for GOLD and PREDICTED, not for --corpus")
         from biospan.corpora import read_corpus
         from biospan.tagger import load
 
-        documents = read_corpus(corpus, split, path=path)
-        tagger = load(model, engine=engine)
+        documents = read_corpus(corpus, split or "dev", path=path)
+        tagger = load(model, engine=engine or "onnxruntime")
         report = scoring.evaluate(documents, tagger.tag_many(documents))
-    elif gold and predicted and not (corpus or model or path):
+    elif gold and predicted and corpus is None:
+        if given := [option for option, value in of_corpus.items() if value is not None]:
+            raise ConfigError(f"{', '.join(given)}: not for GOLD and PREDICTED, but for --corpus")
+        if repair and not any(map(formats.is_columns, (gold, predicted))):
+            raise ConfigError(f"--repair: {gold}, {predicted}: no IOB2 columns. Leave it out.")
         read = formats.read_repaired if repair else formats.read
         report = scoring.evaluate(read(gold), read(predicted))
     else:
-        raise ConfigError("give either GOLD and PREDICTED, or --corpus (and --model, --path)")
+        raise ConfigError(
+            f"give either GOLD and PREDICTED, or --corpus (and {', '.join(of_corpus)})"
+        )
     print(json.dumps(report.to_dict(), indent=2) if as_json else report.to_text())

@@ -1,5 +1,6 @@
 """`biospan tag`: mark the entities of texts and files."""
 
+import math
 import os
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,8 @@ import typer
 
 from biospan import formats, highlight
 from biospan.document import Document
-from biospan.errors import BiospanError, ConfigError, MissingInputError, OutputError
+from biospan.errors import ConfigError, MissingInputError, SomeRejectedError
+from biospan.formats import brat
 from biospan.formats import text as text_format
 
 
@@ -26,10 +28,10 @@ class Format(StrEnum):
     iob2 = "iob2"
 
 
-class SomeRejectedError(BiospanError):
-    """The run finished, but some documents could not be tagged."""
-
-    exit_code = 3
+def _not_nan(value: float) -> float:
+    if math.isnan(value):  # which no range excludes, and every comparison is false of
+        raise typer.BadParameter("nan is not in the range 0<=x<=1.")
+    return value
 
 
 def tag(
@@ -57,13 +59,16 @@ def tag(
         list[str] | None, typer.Option("--label", help="Keep these labels only; may be repeated.")
     ] = None,
     min_score: Annotated[
-        float, typer.Option("--min-score", min=0.0, max=1.0, help="Drop entities below it.")
+        float,
+        typer.Option(
+            "--min-score", min=0.0, max=1.0, callback=_not_nan, help="Drop entities below it."
+        ),
     ] = 0.0,
     model: Annotated[
         Path | None, typer.Option("--model", help="A model directory instead of the bundled one.")
     ] = None,
     engine: Annotated[
-        str, typer.Option("--engine", help="onnxruntime or openvino.")
+        str, typer.Option("--engine", help="onnxruntime, openvino or openvino-bf16.")
     ] = "onnxruntime",
     threads: Annotated[
         int | None, typer.Option("--threads", min=1, help="Threads of the model; all by default.")
@@ -74,14 +79,14 @@ def tag(
     Prints the text with its entities coloured and a table of them, or one of the formats that
     programs read. Offsets count code points of the original text and exclude the end.
     """
-    _refuse_to_overwrite(inputs, output, html)
+    _check_inputs(inputs, lines=lines, repair=repair)
+    _refuse_to_overwrite(inputs, output, html, into_folder=format is Format.brat)
     documents = _documents(inputs, lines=lines, repair=repair)
     first = next(documents, None)  # so that a wrong argument is told before a model is loaded
     from biospan.tagger import ERROR_KEY, load
 
     tagger = load(model, engine=engine, threads=threads)
     wanted = _checked_labels(label, tagger.labels)
-    fragments: list[str] = []
     rejected: list[str] = []
 
     def tagged() -> Iterator[Document]:
@@ -89,30 +94,35 @@ def tag(
         for document in tagger.tag_many(d for part in (queue, documents) for d in part):
             if ERROR_KEY in document.metadata:
                 rejected.append(f"document `{document.id}`: {document.metadata[ERROR_KEY]}")
-            kept = document.with_entities(
+            yield document.with_entities(
                 e
                 for e in document.entities
                 if e.label in wanted and (e.score is None or e.score >= min_score)
             )
-            if html:
-                fragments.append(kept._repr_html_())
-            yield kept
 
-    _write(tagged(), format, output)
-    if html:
-        _write_text(html, highlight.to_page("Biospan", fragments))
+    _write(_with_page(tagged(), html) if html else tagged(), format, output)
     if rejected:
         raise SomeRejectedError("\n".join([f"{len(rejected)} not tagged", *rejected[:20]]))
 
 
-def _documents(inputs: list[str], *, lines: bool, repair: bool) -> Iterator[Document]:
-    """What the arguments stand for, read as it is needed; wrong ones are told at once."""
+def _check_inputs(inputs: list[str], *, lines: bool, repair: bool) -> None:
+    """Refuse what is neither a file nor a text, and options that no input could heed."""
     for argument in inputs:
         # Not Path.exists(), which raises on a text too long for a file's name.
-        if argument != "-" and not os.path.exists(argument) and not _has_space(argument):
+        is_input = argument == "-" or os.path.exists(argument) or any(map(str.isspace, argument))
+        if not is_input:
             raise MissingInputError(
                 f"`{argument}`: no such file, and no white space in it to take it for a text"
             )
+    files = [argument for argument in inputs if argument != "-" and os.path.exists(argument)]
+    if lines and (structured := [path for path in files if not _is_plain(path)]):
+        raise ConfigError(f"--lines: {', '.join(structured)}: not plain text. Leave it out.")
+    if repair and not any(map(formats.is_columns, files)):
+        raise ConfigError(f"--repair: {', '.join(inputs):.200}: no IOB2 columns. Leave it out.")
+
+
+def _documents(inputs: list[str], *, lines: bool, repair: bool) -> Iterator[Document]:
+    """What the arguments stand for, read as it is needed."""
     for argument in inputs:
         if argument == "-" and lines:
             yield from text_format.stream_lines(sys.stdin.buffer, "standard input")
@@ -120,26 +130,46 @@ def _documents(inputs: list[str], *, lines: bool, repair: bool) -> Iterator[Docu
             yield Document(text_format.decode(sys.stdin.buffer.read(), "standard input"), "stdin")
         elif not os.path.exists(argument):
             yield from text_format.lines(argument) if lines else (Document(argument),)
-        elif Path(argument).is_file() and _is_plain(argument):
+        elif _is_plain(argument):
             yield from (text_format.read_lines if lines else text_format.read)(argument)
         else:
             yield from (formats.read_repaired if repair else formats.read)(argument)
 
 
-def _refuse_to_overwrite(inputs: list[str], *outputs: Path | None) -> None:
-    """Refuse an output that is an input: it would be emptied before it is read."""
-    for output, argument in product(outputs, inputs):
-        if output and output.exists() and os.path.exists(argument) and output.samefile(argument):
-            raise ConfigError(f"{output}: is an input too. Write to another place.")
-
-
-def _has_space(argument: str) -> bool:
-    return any(map(str.isspace, argument))
-
-
 def _is_plain(path: str) -> bool:
-    """Whether a file is read as plain text: by its suffix, or for want of a known one."""
-    return Path(path).suffix == ".txt" or not formats.is_known(path)
+    """Whether a path is read as plain text: by its suffix, or for want of a known one."""
+    if os.path.isdir(path):
+        return False
+    return Path(path).suffix.lower() == ".txt" or not formats.is_known(path)
+
+
+def _refuse_to_overwrite(
+    inputs: list[str], output: Path | None, html: Path | None, *, into_folder: bool
+) -> None:
+    """Refuse outputs that may replace an input, maybe before it is read, or each other."""
+    if output and html and (output.resolve() == html.resolve() or _are_same(output, html)):
+        raise ConfigError(f"{output}: is both --output and --html. Name two places.")
+    taken = {file for argument in inputs for file in _input_files(argument)}
+    if into_folder:
+        # The folder of a link and of what it leads to: either may be written to.
+        taken |= {place for file in taken for place in (file.parent, file.resolve().parent)}
+    for place, other in product((output, html), taken):
+        if place and _are_same(place, other):
+            raise ConfigError(f"{place}: an input is there. Name another place.")
+
+
+def _input_files(argument: str) -> list[Path]:
+    """The files that are read for an argument; none for a text."""
+    if not os.path.exists(argument):
+        return []
+    path = Path(argument)
+    if path.is_dir():
+        return [file for file in path.iterdir() if file.suffix in (".txt", ".ann")]
+    return [path, path.with_suffix(".txt")] if path.suffix.lower() == ".ann" else [path]
+
+
+def _are_same(one: Path, other: Path) -> bool:
+    return one.exists() and other.exists() and one.samefile(other)
 
 
 def _checked_labels(wanted: list[str] | None, known: tuple[str, ...]) -> set[str]:
@@ -153,12 +183,20 @@ def _write(documents: Iterator[Document], format: Format, output: Path | None) -
     if output is None:
         _write_stream(documents, format, sys.stdout)
     elif format is Format.brat:
-        from biospan.formats import brat
-
         brat.write_dir(documents, output)
     else:
-        with _open(output) as stream:
+        with text_format.open_output(output) as stream:
             _write_stream(documents, format, stream)
+
+
+def _with_page(documents: Iterator[Document], path: Path) -> Iterator[Document]:
+    """Pass documents on, and write a page of them while they go by."""
+    with text_format.open_output(path) as stream:
+        stream.write(highlight.page_start("Biospan"))
+        for document in documents:
+            stream.write(highlight.fragment(document.text, document.highlights()) + "\n")
+            yield document
+        stream.write(highlight.PAGE_END)
 
 
 def _write_stream(documents: Iterator[Document], format: Format, stream: TextIO) -> None:
@@ -186,15 +224,3 @@ def _colours(stream: TextIO) -> bool:
     if os.environ.get("NO_COLOR"):
         return False
     return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
-
-
-def _open(path: Path) -> TextIO:
-    try:
-        return path.open("w", encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
-
-
-def _write_text(path: Path, content: str) -> None:
-    with _open(path) as stream:
-        stream.write(content)

@@ -16,7 +16,8 @@ from urllib.parse import quote, unquote
 
 from biospan.document import Document, Entity
 from biospan.errors import InputError, MissingInputError, OutputError
-from biospan.formats.text import encodable, read_text
+from biospan.formats.text import read_text
+from biospan.highlight import replace_surrogates
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ def write_dir(documents: Iterable[Document], folder: Path | str) -> None:
             stem = _free_stem(document.id or str(number), taken)
             annotations = "".join(_annotations(document))
             # Bytes, because a text stream would translate newlines and so shift offsets.
-            (folder / f"{stem}.txt").write_bytes(encodable(document.text).encode())
+            (folder / f"{stem}.txt").write_bytes(replace_surrogates(document.text).encode())
             (folder / f"{stem}.ann").write_bytes(annotations.encode())
     except OSError as error:
         raise OutputError(f"{error.filename or folder}: {error.strerror}") from error
@@ -157,12 +158,12 @@ def _annotations(document: Document) -> Iterator[str]:
                 f"expected no white space"
             )
         text = entity.text.translate(_ON_ONE_LINE)
-        yield encodable(f"T{number}\t{entity.label} {entity.start} {entity.end}\t{text}\n")
+        yield replace_surrogates(f"T{number}\t{entity.label} {entity.start} {entity.end}\t{text}\n")
 
 
 def _free_stem(document_id: str, taken: set[str]) -> str:
     # A full stop in front would hide the file, and `..` would leave the folder.
-    escaped = quote(encodable(document_id), safe="").replace("~", "%7E")
+    escaped = quote(replace_surrogates(document_id), safe="").replace("~", "%7E")
     if escaped.startswith("."):
         escaped = "%2E" + escaped[1:]
     escaped = escaped[:_MAX_STEM]

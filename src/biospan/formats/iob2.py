@@ -104,17 +104,17 @@ def read_ids(path: Path | str) -> list[str]:
 
 
 def write(documents: Iterable[Document], stream: TextIO) -> None:
-    """Write documents as columns, each after the mark with its id if it has one.
+    """Write documents as columns, each after a mark, which holds its id if it has one.
 
     A document without tokens gets tokens like GENIA's, cut at every entity's edge as GENIA does, so
     that no entity is widened. Characters that would break the columns are written as U+FFFD. What
     columns cannot hold is counted in one warning.
     """
     counts: Counter[str] = Counter()
-    for number, document in enumerate(documents, start=1):
+    for document in documents:
         if document.id:
             stream.write(f"###MEDLINE:{_writable(document.id, counts)}\n\n")
-        elif number > 1:
+        else:
             stream.write("-DOCSTART-\tO\n\n")
         sentences = _token_offsets(document)
         alignment = tags.align(sentences, document.entities)

@@ -27,7 +27,11 @@ def read(path: Path | str) -> Iterator[Document]:
         InputError: If the file is not UTF-8, or at the first line that is not a document.
     """
     with open_input(path) as raw:
-        stream = raw if Path(path).suffix != ".gz" else cast(BinaryIO, gzip.GzipFile(fileobj=raw))
+        stream = (
+            raw
+            if Path(path).suffix.lower() != ".gz"
+            else cast(BinaryIO, gzip.GzipFile(fileobj=raw))
+        )
         try:
             for number, line in numbered_lines(stream, path):
                 if line.strip():

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import TextIO
 
 from biospan.document import Document
-from biospan.formats.text import encodable
+from biospan.highlight import replace_surrogates
 
 HEADER = ("document", "start", "end", "label", "text", "score")
 
@@ -34,4 +34,4 @@ def write(documents: Iterable[Document], stream: TextIO) -> None:
 
 
 def _escape(value: str) -> str:
-    return encodable(value.translate(_ESCAPES))
+    return replace_surrogates(value.translate(_ESCAPES))

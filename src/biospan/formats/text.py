@@ -4,17 +4,16 @@ Text stays as it is: no newline is translated, nothing is normalised, only a byt
 the start goes. No encoding but UTF-8 is guessed at.
 """
 
-import re
+import gzip
+import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from biospan.document import Document
-from biospan.errors import InputError, MissingInputError
+from biospan.errors import InputError, MissingInputError, OutputError
 
 BYTE_ORDER_MARK = "\ufeff"
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def read(path: Path | str) -> Iterator[Document]:
@@ -112,9 +111,20 @@ def open_input(path: Path | str) -> BinaryIO:
         raise InputError(f"{path}: cannot be opened: {error.strerror}") from error
 
 
-def encodable(text: str) -> str:
-    """The text with U+FFFD for each lone surrogate, which UTF-8 cannot hold; offsets stay."""
-    return _SURROGATE.sub("\ufffd", text)
+def open_output(path: Path | str) -> TextIO:
+    """Open a file for writing UTF-8, packed if its name ends in `.gz`; no newline is translated.
+
+    Raises:
+        OutputError: If it cannot be created.
+    """
+    try:
+        if Path(path).suffix.lower() != ".gz":
+            return open(path, "w", encoding="utf-8", newline="\n")
+        # No time stamp: the same documents give the same bytes.
+        packed = gzip.GzipFile(path, "wb", mtime=0)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+    return io.TextIOWrapper(packed, encoding="utf-8", newline="\n")
 
 
 def _line_documents(numbered: Iterable[tuple[int, str]]) -> Iterator[Document]:

@@ -4,14 +4,13 @@ Imports no torch, so that a bad recipe is refused before anything heavy is loade
 """
 
 import dataclasses
-import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from biospan.errors import ConfigError, MissingInputError
+from biospan.errors import ConfigError, MissingInputError, nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +131,7 @@ def from_mapping(
     checked = {}
     for key, value in values.items():
         if key not in hints:
-            near = difflib.get_close_matches(key, hints, n=1)
-            hint = f"; did you mean `{near[0]}`?" if near else f"; known: {', '.join(hints)}"
-            found.append(f"{where}: unknown key `{key}`{hint}")
+            found.append(f"{where}: unknown key `{key}`. {nearest(key, hints)}")
             continue
         try:
             checked[key] = _check(key, value, hints[key])
@@ -171,9 +168,7 @@ def _check(key: str, value: Any, hint: Any) -> Any:
     if get_origin(hint) is Literal:
         choices = get_args(hint)
         if value not in choices:
-            near = difflib.get_close_matches(str(value), choices, n=1)
-            also = f"; did you mean `{near[0]}`?" if near else ""
-            raise ValueError(f"`{key}` is {value!r}, expected one of {', '.join(choices)}{also}")
+            raise ValueError(f"`{key}` is {value!r}, expected one of {', '.join(choices)}")
         return value
     if key == "exclude":
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
