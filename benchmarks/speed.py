@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -106,12 +107,13 @@ def pipeline(arguments: argparse.Namespace, batch_size: int) -> Callable[[list[s
     from biospan import segment
     from biospan.train.model import locate
 
+    hub: Any = transformers  # only some of it is typed
     torch.set_num_threads(arguments.threads)
     record = json.loads((arguments.run / "record.json").read_text())
     weights = load_file(arguments.run / "best.safetensors")
-    config = transformers.AutoConfig.from_pretrained(locate(record["recipe"]["encoder"]))
+    config = hub.AutoConfig.from_pretrained(locate(record["recipe"]["encoder"]))
     config.num_labels = len(weights["head.bias"])
-    model = transformers.AutoModelForTokenClassification.from_config(config)
+    model = hub.AutoModelForTokenClassification.from_config(config)
     homes = {"encoder": model.base_model_prefix, "head": "classifier"}
     renamed = {
         f"{homes[name.partition('.')[0]]}.{name.partition('.')[2]}": weight
@@ -120,16 +122,14 @@ def pipeline(arguments: argparse.Namespace, batch_size: int) -> Callable[[list[s
     missing, unexpected = model.load_state_dict(renamed, strict=False)
     if missing or any(".pooler." not in name for name in unexpected):
         raise SystemExit(f"not the same weights: missing {missing}, unexpected {unexpected}")
-    tokenizer = transformers.PreTrainedTokenizerFast(
+    tokenizer = hub.PreTrainedTokenizerFast(
         tokenizer_file=str(arguments.run / "model" / "tokenizer.json"),
         pad_token="[PAD]",
         cls_token="[CLS]",
         sep_token="[SEP]",
         unk_token="[UNK]",
     )
-    ner = transformers.pipeline(
-        "ner", model=model.eval(), tokenizer=tokenizer, aggregation_strategy="first"
-    )
+    ner = hub.pipeline("ner", model=model.eval(), tokenizer=tokenizer, aggregation_strategy="first")
 
     def tag(texts: list[str]) -> object:
         sentences = [text[a:b] for text in texts for a, b in segment.sentence_spans(text)]

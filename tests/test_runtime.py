@@ -58,7 +58,8 @@ def graph(
         nodes.insert(0, helper.make_node("Add", ["token_starts", "chars"], ["sum"]))
     if "token_starts" not in inputs:
         nodes.insert(0, helper.make_node("Identity", ["mask"], ["token_starts"]))
-    shape = ["windows", "tokens", N_TAGS][:rank]
+    axes: list[str | int] = ["windows", "tokens", N_TAGS]
+    shape = axes[:rank]
     built = helper.make_graph(
         nodes,
         "tiny",

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from biospan import decode, pieces, segment, tagger, tags
+from biospan import decode, pieces, runtime, segment, tagger, tags
 from biospan.document import Document, Entity, Passage, Sentence, Token
 from biospan.errors import ConfigError, InputError, MissingInputError, ModelError
 from biospan.model_dir import write_model_dir
@@ -548,12 +548,12 @@ def test_a_graph_that_does_not_fit_its_config_is_refused_when_it_is_loaded(
         folder, onnx=graph, tokenizer_json=tokenizer_json, config=small_config(), card="# None\n"
     )
     fitting = NearbyRuntime(5)
-    monkeypatch.setattr(tagger.runtime, "open_runtime", lambda *args, **options: fitting)
+    monkeypatch.setattr(runtime, "open_runtime", lambda *args, **options: fitting)
     assert tagger.load(folder).tag("The gene.").text == "The gene."
     assert fitting.shapes[0] == (1, small_config().max_pieces)
     for n_tags in (1, 4, 9):
         other = NearbyRuntime(n_tags)
-        monkeypatch.setattr(tagger.runtime, "open_runtime", lambda *a, other=other, **o: other)
+        monkeypatch.setattr(runtime, "open_runtime", lambda *a, other=other, **o: other)
         with pytest.raises(ModelError, match=r"emissions of shape .* expected \(1, 2, 5\)"):
             tagger.load(folder)
 

@@ -127,7 +127,9 @@ def _jnlpba(name: str) -> Corpus:
         folder="jnlpba",
         how_to_get=(
             "Get `Genia4ERtraining.tar.gz` (and `Genia4ERtest.tar.gz`) from the GENIA project's "
-            f"site, unpack `{_TRAINING_FILE}` (and `{_TEST_FILE}`) into a folder, and name it."
+            f"site, unpack `{_TRAINING_FILE}` (and `{_TEST_FILE}`) into a folder, and name it. "
+            "The abstracts as running text with brat files are in the public repository "
+            "spyysalo/jnlpba: its folder `standoff` belongs beside them."
         ),
         labels=("DNA", "RNA", "cell_line", "cell_type", "protein"),
         published=_JNLPBA_PUBLISHED,

@@ -75,7 +75,7 @@ def test_a_bad_recipe_is_refused_whole_before_torch_is_loaded(tmp_path: Path) ->
     recipe = write_recipe({"epoch": 3, "dev_split": "test"}, tmp_path / "bad.toml")
     done = without_torch("train", str(recipe), "--set", "batch_size=none")
     assert done.returncode == 78
-    for part in ("did you mean `epochs`?", "refused", "`batch_size` is 'none'", "`encoder` is"):
+    for part in ("Did you mean `epochs`?", "refused", "`batch_size` is 'none'", "`encoder` is"):
         assert part in done.stderr
     assert "Traceback" not in done.stderr
 

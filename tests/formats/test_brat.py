@@ -1,5 +1,6 @@
 import io
 import logging
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,19 +11,19 @@ from biospan.errors import InputError, MissingInputError, OutputError
 from biospan.formats import brat
 
 
-def document(text, *spans, id="1"):
+def document(text: str, *spans: tuple[int, int, str], id: str = "1") -> Document:
     return Document(
         text, id, entities=tuple(Entity(s, e, label, text[s:e]) for s, e, label in spans)
     )
 
 
-def put(folder, stem, text, annotations=None):
+def put(folder: Path, stem: str, text: str, annotations: str | None = None) -> None:
     (folder / f"{stem}.txt").write_bytes(text.encode())
     if annotations is not None:
         (folder / f"{stem}.ann").write_bytes(annotations.encode())
 
 
-def test_a_folder_is_read_in_the_order_of_names(tmp_path):
+def test_a_folder_is_read_in_the_order_of_names(tmp_path: Path) -> None:
     put(tmp_path, "b", "IL-2 gene", "T1\tDNA 0 9\tIL-2 gene\nT2\tprotein 0 4\tIL-2\n")
     put(tmp_path, "a", "none", "")
     assert list(brat.read(tmp_path)) == [
@@ -31,18 +32,20 @@ def test_a_folder_is_read_in_the_order_of_names(tmp_path):
     ]
 
 
-def test_one_annotation_file_is_read_with_its_text(tmp_path):
+def test_one_annotation_file_is_read_with_its_text(tmp_path: Path) -> None:
     put(tmp_path, "a", "IL-2", "T1\tDNA 0 4\tIL-2")
     assert list(brat.read(tmp_path / "a.ann")) == [document("IL-2", (0, 4, "DNA"), id="a")]
 
 
-def test_offsets_count_carriage_returns_and_marks(tmp_path):
+def test_offsets_count_carriage_returns_and_marks(tmp_path: Path) -> None:
     text = "\ufeffA\r\nIL-2\r\nx"
     put(tmp_path, "a", text, "T1\tDNA 4 8\tIL-2\r\n\r\nT2\tRNA 1 8\tA  IL-2\r\n")
     assert list(brat.read(tmp_path)) == [document(text, (4, 8, "DNA"), (1, 8, "RNA"), id="a")]
 
 
-def test_what_is_not_a_contiguous_entity_is_counted_in_one_warning(tmp_path, caplog):
+def test_what_is_not_a_contiguous_entity_is_counted_in_one_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     lines = (
         "T1\tDNA 0 2;3 4\tab d\nR1\tBinds Arg1:T1 Arg2:T2\nE1\tBind:T1\n"
         "A1\tNegation E1\nM1\tNegation E1\nN1\tReference T1 Tax:9606\thuman\n"
@@ -61,7 +64,7 @@ def test_what_is_not_a_contiguous_entity_is_counted_in_one_warning(tmp_path, cap
         assert f"1 x {kind}" in message
 
 
-def test_annotations_that_disagree_with_the_text_are_all_named(tmp_path):
+def test_annotations_that_disagree_with_the_text_are_all_named(tmp_path: Path) -> None:
     put(tmp_path, "a", "IL-2", "T1\tDNA 0 4\tIL-3\nT2\tDNA 0 9\tIL-2\nT3\tDNA 2 2\t\n")
     put(tmp_path, "b", "IL-2", "T1\tDNA 0 x\tIL-2\n\nDNA\n")
     with pytest.raises(InputError) as error:
@@ -77,7 +80,9 @@ def test_annotations_that_disagree_with_the_text_are_all_named(tmp_path):
     assert "entity 0-4 says `IL-3`, the text has `IL-2` there" in lines[0]
 
 
-def test_missing_parts_are_errors_or_warnings(tmp_path, caplog):
+def test_missing_parts_are_errors_or_warnings(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(InputError, match="no documents"):
         brat.read(tmp_path)
     (tmp_path / "a.ann").write_text("")
@@ -91,7 +96,7 @@ def test_missing_parts_are_errors_or_warnings(tmp_path, caplog):
     assert "1 texts have no `.ann`" in caplog.text
 
 
-def test_a_stream_takes_one_document():
+def test_a_stream_takes_one_document() -> None:
     stream = io.StringIO()
     brat.write([document("IL-2\ngene", (0, 9, "DNA"), (0, 4, "RNA"))], stream)
     assert stream.getvalue() == "T1\tDNA 0 9\tIL-2 gene\nT2\tRNA 0 4\tIL-2\n"
@@ -101,12 +106,12 @@ def test_a_stream_takes_one_document():
     assert untouched.getvalue() == ""
 
 
-def test_labels_with_white_space_are_refused():
+def test_labels_with_white_space_are_refused() -> None:
     with pytest.raises(InputError, match="`cell line`"):
         brat.write([document("a", (0, 1, "cell line"))], io.StringIO())
 
 
-def test_ids_become_safe_file_names(tmp_path):
+def test_ids_become_safe_file_names(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     ids = ["../../etc/passwd", "..", "", "a b", "A B", "a b", "é~", "x" * 400, "x" * 400]
     brat.write_dir([document("t", id=id) for id in ids], folder)
@@ -123,19 +128,19 @@ def test_ids_become_safe_file_names(tmp_path):
     assert {"a%20b-3.ann", "%C3%A9%7E.ann"} <= names
 
 
-def test_a_folder_that_cannot_be_made_is_an_output_error(tmp_path):
+def test_a_folder_that_cannot_be_made_is_an_output_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="file"):
         brat.write_dir([document("a")], tmp_path / "file")
 
 
-characters = st.characters(exclude_categories=("Cs",))
+characters = st.characters(exclude_categories=["Cs"])
 # Ids that differ in more than case, and cannot look like the second of two.
 ids = st.text(characters.filter(lambda char: char != "-"), min_size=1, max_size=9)
 
 
 @st.composite
-def documents(draw, id):
+def documents(draw: st.DrawFn, id: str) -> Document:
     text = draw(st.text(characters, min_size=1))
     starts = draw(st.lists(st.integers(0, len(text) - 1), max_size=3))
     spans = [(start, draw(st.integers(start + 1, len(text))), "DNA") for start in starts]
@@ -143,7 +148,9 @@ def documents(draw, id):
 
 
 @given(st.lists(ids.flatmap(documents), min_size=1, unique_by=lambda document: document.id.lower()))
-def test_documents_survive_writing_and_reading(tmp_path_factory, expected):
+def test_documents_survive_writing_and_reading(
+    tmp_path_factory: pytest.TempPathFactory, expected: list[Document]
+) -> None:
     folder = tmp_path_factory.mktemp("brat")
     brat.write_dir(expected, folder)
     found = {document.id: document for document in brat.read(folder)}

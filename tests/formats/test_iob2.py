@@ -1,5 +1,7 @@
 import io
 import logging
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,7 +15,7 @@ from biospan.formats import iob2
 LABELS = ("DNA", "cell_type", "cell line")
 
 
-def tokens_and_tags(document):
+def tokens_and_tags(document: Document) -> list[list[tuple[str, str]]]:
     """Sentences as lists of (token, tag), the plain way: by looking up each token's offsets."""
     opened = {entity.start: f"B-{entity.label}" for entity in document.entities}
     inside = {
@@ -27,19 +29,21 @@ def tokens_and_tags(document):
     ]
 
 
-def read_bytes(tmp_path, data, read=iob2.read):
+def read_bytes(
+    tmp_path: Path, data: bytes, read: Callable[[Path], Iterator[Document]] = iob2.read
+) -> list[Document]:
     path = tmp_path / "some.iob2"
     path.write_bytes(data)
     return list(read(path))
 
 
-def written(documents):
+def written(documents: Iterable[Document]) -> str:
     stream = io.StringIO()
     iob2.write(documents, stream)
     return stream.getvalue()
 
 
-def tokenized(text, *entities, id=""):
+def tokenized(text: str, *entities: tuple[int, int, str], id: str = "") -> Document:
     """A document of one sentence whose tokens are split at single spaces."""
     tokens, position = [], 0
     for word in text.split(" "):
@@ -56,7 +60,7 @@ MARKED = (
 )
 
 
-def test_documents_begin_at_medline_marks(tmp_path):
+def test_documents_begin_at_medline_marks(tmp_path: Path) -> None:
     first, second = read_bytes(tmp_path, MARKED)
     assert (first.id, first.text) == ("95", "IL-2 gene of\nT cells")
     assert [(e.start, e.end, e.label) for e in first.entities] == [
@@ -81,16 +85,16 @@ def test_documents_begin_at_medline_marks(tmp_path):
     ],
     ids=["blank end", "more blanks", "CRLF", "BOM", "spaces", "more columns", "no blank", "spaces"],
 )
-def test_variants_of_a_file_read_the_same(tmp_path, variant):
+def test_variants_of_a_file_read_the_same(tmp_path: Path, variant: bytes) -> None:
     assert read_bytes(tmp_path, variant) == read_bytes(tmp_path, MARKED)
 
 
-def test_without_marks_each_sentence_is_a_document(tmp_path):
+def test_without_marks_each_sentence_is_a_document(tmp_path: Path) -> None:
     documents = read_bytes(tmp_path, b"a\tO\nb\tO\n\nc\tO\n")
     assert [(d.id, d.text) for d in documents] == [("1", "a b"), ("2", "c")]
 
 
-def test_docstart_rows_are_boundaries_and_never_tokens(tmp_path):
+def test_docstart_rows_are_boundaries_and_never_tokens(tmp_path: Path) -> None:
     data = (
         b"-DOCSTART-\tO\n\na\tO\n\nb\tO\n\n"
         b"-DOCSTART- -X- O O\n\nc\tO\n\n"
@@ -100,12 +104,12 @@ def test_docstart_rows_are_boundaries_and_never_tokens(tmp_path):
     assert [(d.id, d.text) for d in documents] == [("1", "a\nb"), ("2", "c"), ("7 EU", "d")]
 
 
-def test_only_newlines_split_lines(tmp_path):
+def test_only_newlines_split_lines(tmp_path: Path) -> None:
     (document,) = read_bytes(tmp_path, "a\u2028b\x0bc\x85d\tO\n".encode())
     assert [token.text for token in document.tokens()] == ["a\u2028b\x0bc\x85d"]
 
 
-def test_every_problem_of_a_file_is_named_with_its_line(tmp_path):
+def test_every_problem_of_a_file_is_named_with_its_line(tmp_path: Path) -> None:
     data = (
         b"a\tO\nb\tI-DNA\n\nc\tI-RNA\n\nd\te\tO\n\nf\n\n\tO\n\ng\tb-protein\nh\tB_protein\n"
         b"i\tS-DNA\nj\tI-DNA\n\nk\tB-DNA\nl\tI-RNA\n\nm\0\tO\nn\t\n"
@@ -130,7 +134,7 @@ def test_every_problem_of_a_file_is_named_with_its_line(tmp_path):
     ]
 
 
-def test_twenty_problems_are_listed_and_the_rest_counted(tmp_path):
+def test_twenty_problems_are_listed_and_the_rest_counted(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         read_bytes(tmp_path, b"a\tI-DNA\n\n" * 25)
     lines = str(error.value).split("\n")
@@ -139,24 +143,26 @@ def test_twenty_problems_are_listed_and_the_rest_counted(tmp_path):
 
 
 @pytest.mark.parametrize("data", [b"", b"\n\n", b"###MEDLINE:1\n\n", b"-DOCSTART-\tO\n"])
-def test_a_file_without_sentences_is_refused(tmp_path, data):
+def test_a_file_without_sentences_is_refused(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(InputError, match="no sentences"):
         read_bytes(tmp_path, data)
 
 
-def test_what_is_not_utf8_is_named_by_line_and_byte(tmp_path):
+def test_what_is_not_utf8_is_named_by_line_and_byte(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"some\.iob2:2: byte 0xe9 at byte offset 7 is not UTF-8"):
         read_bytes(tmp_path, b"a\tO\nb\tO\xe9\n")
 
 
-def test_missing_files_and_folders_are_refused(tmp_path):
+def test_missing_files_and_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match="none"):
         iob2.read(tmp_path / "none.iob2")
     with pytest.raises(InputError, match="is a folder"):
         iob2.read(tmp_path)
 
 
-def test_repair_opens_entities_and_logs_how_many(tmp_path, caplog):
+def test_repair_opens_entities_and_logs_how_many(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     data = b"a\tO\nb\tI-DNA\nc\tI-DNA\nd\tI-RNA\n\ne\tI-DNA\n"
     with caplog.at_level(logging.WARNING):
         documents = read_bytes(tmp_path, data, iob2.read_repaired)
@@ -165,33 +171,40 @@ def test_repair_opens_entities_and_logs_how_many(tmp_path, caplog):
     assert ": 3 tags" in caplog.text
 
 
-def test_repair_changes_nothing_that_is_legal(tmp_path, caplog):
+def test_repair_changes_nothing_that_is_legal(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     assert read_bytes(tmp_path, MARKED, iob2.read_repaired) == read_bytes(tmp_path, MARKED)
     assert not caplog.records
 
 
-def test_repair_still_refuses_what_is_no_iob2_tag(tmp_path):
+def test_repair_still_refuses_what_is_no_iob2_tag(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r":2: tag `E-DNA` is not IOB2"):
         read_bytes(tmp_path, b"a\tI-DNA\nb\tE-DNA\n", iob2.read_repaired)
 
 
-def test_ids_can_be_read_alone(tmp_path):
+def test_ids_can_be_read_alone(tmp_path: Path) -> None:
     path = tmp_path / "some.iob2"
     path.write_bytes(MARKED.replace(b"\n", b"\r\n"))
     assert iob2.read_ids(path) == ["95", "96-2"]
 
 
-def test_reading_and_writing_the_official_form_changes_no_byte(tmp_path):
+def test_reading_and_writing_the_official_form_changes_no_byte(tmp_path: Path) -> None:
     assert written(read_bytes(tmp_path, MARKED)) == MARKED.decode() + "\n"
 
 
-def test_documents_without_id_stay_apart(tmp_path):
+def test_documents_without_id_stay_apart(tmp_path: Path) -> None:
     text = written([tokenized("a b"), tokenized("c"), tokenized("d", id="x")])
     documents = read_bytes(tmp_path, text.encode())
     assert [(d.id, d.text) for d in documents] == [("1", "a b"), ("2", "c"), ("x", "d")]
 
 
-def test_raw_text_gets_tokens_like_genia():
+def test_a_lone_document_without_id_stays_one(tmp_path: Path) -> None:
+    (document,) = read_bytes(tmp_path, written([Document("A b. C d. E f.")]).encode())
+    assert (document.id, len(list(document.sentences()))) == ("1", 3)
+
+
+def test_raw_text_gets_tokens_like_genia() -> None:
     text = "The IL-2 (p40) gene, 0.5%: e.g. T cells' 5'-end [CD28's]; \"x\" i.p. 10 E."
     document = Document(text, "1")
     words = [line.split("\t")[0] for line in written([document]).split("\n")[2:] if line]
@@ -203,15 +216,16 @@ def test_raw_text_gets_tokens_like_genia():
 @pytest.mark.parametrize(
     ("sentence", "last"), [("He ran.", ["ran", "."]), ("(He ran.)", ["ran", ".", ")"])]
 )
-def test_the_full_stop_of_a_sentence_is_a_token(sentence, last):
+def test_the_full_stop_of_a_sentence_is_a_token(sentence: str, last: list[str]) -> None:
     words = [line.split("\t")[0] for line in written([Document(sentence)]).split("\n") if line]
     assert words[-len(last) :] == last
 
 
-def test_raw_text_is_cut_at_the_edges_of_entities():
+def test_raw_text_is_cut_at_the_edges_of_entities() -> None:
     text = "CD28-responsive IL2/IL4 genes"
     entities = (Entity(0, 4, "protein", "CD28"), Entity(20, 23, "DNA", "IL4"))
-    rows = written([Document(text, entities=entities)]).strip().split("\n")
+    mark, *rows = filter(None, written([Document(text, entities=entities)]).split("\n"))
+    assert mark == "-DOCSTART-\tO"
     assert rows == [
         "CD28\tB-protein",
         "-responsive\tO",
@@ -221,7 +235,9 @@ def test_raw_text_is_cut_at_the_edges_of_entities():
     ]
 
 
-def test_what_columns_cannot_hold_is_counted_in_one_warning(caplog):
+def test_what_columns_cannot_hold_is_counted_in_one_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     inside = tokenized("abc def", (1, 3, "DNA"))
     overlapping = tokenized("a b c", (0, 3, "DNA"), (2, 5, "RNA"))
     crossing = Document("One. \n Two.", entities=(Entity(0, 11, "DNA", "One. \n Two."),))
@@ -235,7 +251,7 @@ def test_what_columns_cannot_hold_is_counted_in_one_warning(caplog):
     assert "1 characters replaced" in message
 
 
-def test_unwritable_characters_do_not_break_the_columns(tmp_path):
+def test_unwritable_characters_do_not_break_the_columns(tmp_path: Path) -> None:
     words = [
         "\ufeffa",
         "b\tc",
@@ -262,14 +278,15 @@ def test_unwritable_characters_do_not_break_the_columns(tmp_path):
 
 
 words = st.text(
-    st.characters(exclude_categories=("Cs",), exclude_characters="\t\n\r\0 \ufeff"), min_size=1
+    st.characters(exclude_categories=["Cs"], exclude_characters="\t\n\r\0 \ufeff"), min_size=1
 ).filter(lambda word: word != "-DOCSTART-")
 
 
 @st.composite
-def sentences(draw):
+def sentences(draw: st.DrawFn) -> list[tuple[str, str]]:
     """A sentence's words and legal tags, from spans drawn as run lengths."""
-    tokens, spans = [], []
+    tokens: list[str] = []
+    spans: list[tags.Span] = []
     for length, label in draw(
         st.lists(st.tuples(st.integers(1, 3), st.sampled_from([None, *LABELS])), min_size=1)
     ):
@@ -280,7 +297,9 @@ def sentences(draw):
 
 
 @given(st.lists(st.lists(sentences(), min_size=1, max_size=3), min_size=1, max_size=3))
-def test_columns_survive_reading_writing_and_reading(tmp_path_factory, corpus):
+def test_columns_survive_reading_writing_and_reading(
+    tmp_path_factory: pytest.TempPathFactory, corpus: list[list[list[tuple[str, str]]]]
+) -> None:
     folder = tmp_path_factory.mktemp("columns")
     data = "".join(
         f"###MEDLINE:{number}\n\n"
@@ -294,7 +313,9 @@ def test_columns_survive_reading_writing_and_reading(tmp_path_factory, corpus):
 
 
 @given(st.text(), st.lists(st.tuples(st.integers(0, 40), st.integers(1, 9)), max_size=4))
-def test_any_text_becomes_columns_that_hold_all_but_its_white_space(tmp_path_factory, text, cuts):
+def test_any_text_becomes_columns_that_hold_all_but_its_white_space(
+    tmp_path_factory: pytest.TempPathFactory, text: str, cuts: list[tuple[int, int]]
+) -> None:
     entities = tuple(
         Entity(start, start + length, "DNA", text[start : start + length])
         for start, length in cuts
@@ -310,7 +331,7 @@ def test_any_text_becomes_columns_that_hold_all_but_its_white_space(tmp_path_fac
     assert found.replace("\ufeff", "\ufffd").replace("\ufffdDOCSTART-", "-DOCSTART-") == expected
 
 
-def test_the_official_training_file_reads_and_writes_without_a_change(jnlpba_dir):
+def test_the_official_training_file_reads_and_writes_without_a_change(jnlpba_dir: Path) -> None:
     path = jnlpba_dir / "Genia4ERtask2.iob2"
     documents = list(iob2.read(path))
     assert len(documents) == 2_000

@@ -1,5 +1,7 @@
 import gzip
 import io
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,12 +12,12 @@ from biospan.errors import InputError, MissingInputError
 from biospan.formats import jsonl
 
 
-def read_bytes(tmp_path, data, name="some.jsonl"):
+def read_bytes(tmp_path: Path, data: bytes, name: str = "some.jsonl") -> list[Document]:
     (tmp_path / name).write_bytes(data)
     return list(jsonl.read(tmp_path / name))
 
 
-def written(documents):
+def written(documents: Iterable[Document]) -> str:
     stream = io.StringIO()
     jsonl.write(documents, stream)
     return stream.getvalue()
@@ -31,20 +33,22 @@ FULL = Document(
 
 
 @pytest.mark.parametrize("name", ["some.jsonl", "some.jsonl.gz"])
-def test_everything_a_document_holds_survives(tmp_path, name):
+def test_everything_a_document_holds_survives(tmp_path: Path, name: str) -> None:
     data = written([FULL, Document("")]).encode("ascii")
     data = gzip.compress(data) if name.endswith(".gz") else data
     assert read_bytes(tmp_path, data, name) == [FULL, Document("")]
 
 
 @given(st.lists(st.builds(Document, text=st.text(st.characters()), id=st.text(st.characters()))))
-def test_any_text_survives_on_one_ascii_line(tmp_path_factory, documents):
+def test_any_text_survives_on_one_ascii_line(
+    tmp_path_factory: pytest.TempPathFactory, documents: list[Document]
+) -> None:
     data = written(documents).encode("ascii")
     assert data.count(b"\n") == len(documents)
     assert read_bytes(tmp_path_factory.mktemp("jsonl"), data) == documents
 
 
-def test_the_short_form_is_read(tmp_path):
+def test_the_short_form_is_read(tmp_path: Path) -> None:
     data = b'\xef\xbb\xbf{"id": "7", "text": "IL-2 gene", "entities": [[0, 9, "DNA"]]}\r\n\n'
     assert read_bytes(tmp_path, data) == [
         Document("IL-2 gene", "7", entities=(Entity(0, 9, "DNA", "IL-2 gene"),))
@@ -74,23 +78,23 @@ def test_the_short_form_is_read(tmp_path):
         (b'"\xff"', "byte 0xff at byte offset 15 is not UTF-8"),
     ],
 )
-def test_what_is_no_document_is_named_by_its_line(tmp_path, line, what):
+def test_what_is_no_document_is_named_by_its_line(tmp_path: Path, line: bytes, what: str) -> None:
     with pytest.raises(InputError, match=rf"some\.jsonl:2: .*{what}"):
         read_bytes(tmp_path, b'{"text": "x"}\n' + line + b"\n")
 
 
-def test_documents_come_before_a_bad_line_is_reached(tmp_path):
+def test_documents_come_before_a_bad_line_is_reached(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"text": "x"}\n{')
     assert next(jsonl.read(tmp_path / "a.jsonl")) == Document("x")
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-9], lambda data: b"{}" + data])
-def test_damaged_gzip_is_an_input_error(tmp_path, damage):
+def test_damaged_gzip_is_an_input_error(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     data = damage(gzip.compress(written([FULL]).encode()))
     with pytest.raises(InputError, match="gzip"):
         read_bytes(tmp_path, data, "some.jsonl.gz")
 
 
-def test_a_missing_file_is_named(tmp_path):
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match="none"):
         list(jsonl.read(tmp_path / "none.jsonl"))

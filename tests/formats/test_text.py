@@ -1,22 +1,26 @@
+import gzip
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
 import pytest
 
 from biospan.document import Document
-from biospan.errors import InputError, MissingInputError
+from biospan.errors import InputError, MissingInputError, OutputError
 from biospan.formats import text
 
 
-def put(tmp_path, data):
+def put(tmp_path: Path, data: bytes) -> Path:
     path = tmp_path / "note.1.txt"
     path.write_bytes(data)
     return path
 
 
-def test_a_file_is_one_document_with_its_newlines_untouched(tmp_path):
+def test_a_file_is_one_document_with_its_newlines_untouched(tmp_path: Path) -> None:
     path = put(tmp_path, b"\xef\xbb\xbfIL-2\r\n\xc3\xa9\r\n\n")
     assert list(text.read(path)) == [Document("IL-2\r\né\r\n\n", "note.1")]
 
 
-def test_each_line_that_is_not_blank_is_a_document(tmp_path):
+def test_each_line_that_is_not_blank_is_a_document(tmp_path: Path) -> None:
     path = put(tmp_path, "\ufeffa b\r\n\n \t\nc\u2028d\n e".encode())
     assert list(text.read_lines(path)) == [
         Document("a b", "1"),
@@ -25,7 +29,7 @@ def test_each_line_that_is_not_blank_is_a_document(tmp_path):
     ]
 
 
-def test_bytes_and_their_lines_are_what_the_file_is(tmp_path):
+def test_bytes_and_their_lines_are_what_the_file_is(tmp_path: Path) -> None:
     data = "\ufeffa b\r\n\n \t\nc\u2028d\n e".encode()
     path = put(tmp_path, data)
     content = text.decode(data, "standard input")
@@ -36,18 +40,47 @@ def test_bytes_and_their_lines_are_what_the_file_is(tmp_path):
 
 
 @pytest.mark.parametrize("read", [text.read, text.read_lines])
-def test_what_is_not_utf8_is_named_by_line_and_byte(tmp_path, read):
+def test_what_is_not_utf8_is_named_by_line_and_byte(
+    tmp_path: Path, read: Callable[[Path], Iterator[Document]]
+) -> None:
     with pytest.raises(InputError, match=r"note\.1\.txt:2: byte 0xff at byte offset 4 "):
         list(read(put(tmp_path, b"ab\nc\xff\n")))
 
 
 @pytest.mark.parametrize("read", [text.read, text.read_lines])
-def test_missing_files_and_folders_are_refused(tmp_path, read):
+def test_missing_files_and_folders_are_refused(
+    tmp_path: Path, read: Callable[[Path], Iterator[Document]]
+) -> None:
     with pytest.raises(MissingInputError, match="none"):
         list(read(tmp_path / "none.txt"))
     with pytest.raises(InputError, match="is a folder"):
         list(read(tmp_path))
 
 
-def test_only_lone_surrogates_are_replaced_to_encode():
-    assert text.encodable("a\ud800é\U0001f9ec\udfff") == "a\ufffdé\U0001f9ec\ufffd"
+CONTENT = "a\r\n\u03b1\n"
+
+
+def write(path: Path) -> None:
+    with text.open_output(path) as stream:
+        stream.write(CONTENT)
+
+
+def test_an_output_is_utf8_with_its_newlines_untouched(tmp_path: Path) -> None:
+    write(tmp_path / "a.tsv")
+    assert (tmp_path / "a.tsv").read_bytes() == CONTENT.encode()
+
+
+def test_an_output_is_packed_by_its_name_and_always_to_the_same_bytes(tmp_path: Path) -> None:
+    paths = [tmp_path / folder / "a.jsonl.GZ" for folder in ("x", "y")]
+    for path in paths:
+        path.parent.mkdir()
+        write(path)
+    assert gzip.decompress(paths[0].read_bytes()) == CONTENT.encode()
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    assert paths[0].read_bytes()[4:8] == bytes(4)  # where gzip has the time
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
+def test_an_output_that_cannot_be_created_is_named(tmp_path: Path, name: str) -> None:
+    with pytest.raises(OutputError, match=rf"none/{name}: cannot be written: No such file"):
+        text.open_output(tmp_path / "none" / name)

@@ -52,7 +52,8 @@ def test_everything_wrong_is_reported_together_with_the_nearest_names(tmp_path: 
         f"{recipe}: `scheme` is 'IOB', expected one of IOB2, IOBES",
         f"{recipe}: `dropout` is 1.5, expected 0.0 to 0.9",
         f"{recipe}: unknown key `zzzzzz`. Known: "
-        + ", ".join(field.name for field in dataclasses.fields(TrainConfig)),
+        + ", ".join(field.name for field in dataclasses.fields(TrainConfig))
+        + ".",
         f"{recipe}: `batch_size` is 0, expected 1 to 65536",
         f"{recipe}: key `encoder` is missing: a hub name or a folder",
     ]

@@ -248,7 +248,8 @@ def test_a_tokenizer_that_names_no_special_pieces_is_refused(
     from biospan.train.model import load_encoder
 
     save_encoder(transformers.AutoModel.from_pretrained(tiny_encoder), tmp_path)
-    nameless = transformers.PreTrainedTokenizerFast(tokenizer_object=small_tokenizer())
+    fast: Any = transformers.PreTrainedTokenizerFast
+    nameless = fast(tokenizer_object=small_tokenizer())
     for file in tmp_path.glob("*token*"):
         file.unlink()
     nameless.save_pretrained(tmp_path)
