@@ -5,8 +5,11 @@ process each, several times in turn; the pipeline at its best of batch size 1, 8
 
     python benchmarks/speed.py --run runs/minilm-jnlpba
 
-`--run` is the folder of a training run (the pipeline needs the torch weights). With `--stream N`
-it also prints the memory while N abstracts stream through the tagger.
+`--run` is the folder of a training run (the pipeline needs the torch weights).
+
+    python benchmarks/speed.py --stream 20000
+
+prints the memory while that many abstracts stream through the tagger instead.
 """
 
 import argparse
@@ -31,7 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--run", type=Path, required=True, help="folder of a training run")
+    parser.add_argument("--run", type=Path, help="folder of a training run")
     parser.add_argument("--model", type=Path, help="model directory; the bundled one by default")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument(
@@ -43,6 +46,11 @@ def main() -> None:
     if arguments.measure:
         print(json.dumps(measure(arguments, arguments.measure)))
         return
+    if arguments.stream:
+        print_stream(in_process("stream"))
+        return
+    if arguments.run is None:
+        parser.error("--run is needed, or --stream")
     names = [f"biospan:{engine}" for engine in arguments.engines]
     names += [f"pipeline:{size}" for size in (1, 8, 32)]
     results: dict[str, list[dict[str, float]]] = {name: [] for name in names}
@@ -50,8 +58,6 @@ def main() -> None:
         for name in names:
             results[name].append(in_process(name))
     print_table(results, arguments.threads)
-    if arguments.stream:
-        print_stream(in_process("stream"))
     print_start()
 
 

@@ -195,3 +195,31 @@ def test_openvino_marks_what_onnx_runtime_marks(tagger: Tagger, needs_openvino: 
     assert spans(found) == spans(expected)
     for one, other in zip(found.entities, expected.entities, strict=True):
         assert one.score == pytest.approx(other.score, abs=1e-3)
+
+
+@pytest.mark.parametrize("engine", ["openvino", "openvino-bf16"])
+@pytest.mark.parametrize("shape", [(1, 8, 3), (1, 256, 2), (2, 77, 1), (2, 91, 2), (9, 40, 20)])
+def test_openvino_says_what_onnx_runtime_says_for_few_tokens_too(
+    needs_openvino: None, engine: str, shape: tuple[int, int, int]
+) -> None:
+    # In a process of its own: what this guards against ended the process.
+    code = f"""
+import numpy as np
+from biospan.model_dir import load_model_dir
+from biospan.runtime import open_runtime
+files = load_model_dir({str(FOLDER)!r})
+rng = np.random.default_rng(0)
+n_windows, n_pieces, n_tokens = {shape}
+arrays = {{
+    "input_ids": rng.integers(1000, 20000, (n_windows, n_pieces)),
+    "mask": np.ones((n_windows, n_pieces), dtype=np.int64),
+    "token_starts": rng.integers(0, n_pieces, (n_windows, n_tokens)),
+}}
+expected, found = (
+    open_runtime(name, files.onnx, files.config.inputs, threads=1).run(arrays)
+    for name in ("onnxruntime", {engine!r})
+)
+print(np.abs(expected - found).max())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < (1e-3 if engine == "openvino" else 0.5)
