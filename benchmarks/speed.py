@@ -64,7 +64,7 @@ def main() -> None:
 def in_process(name: str) -> dict[str, float]:
     """One measurement in a fresh process, so that memory is its own."""
     command = [sys.executable, *sys.argv, "--measure", name]
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     result: dict[str, float] = json.loads(output.splitlines()[-1])
     return result
 
@@ -149,7 +149,8 @@ def measure_stream(arguments: argparse.Namespace) -> dict[str, float]:
     import biospan.tagger
 
     texts = development_texts()
-    tagger = biospan.tagger.load(arguments.model, threads=arguments.threads)
+    engine = arguments.engines[0]
+    tagger = biospan.tagger.load(arguments.model, engine=engine, threads=arguments.threads)
 
     def endless() -> Iterator[str]:
         for number in range(arguments.stream):
@@ -161,6 +162,7 @@ def measure_stream(arguments: argparse.Namespace) -> dict[str, float]:
     for number, _ in enumerate(tagger.tag_many(endless()), 1):
         if number % max(1, arguments.stream // 10) == 0:
             result[str(number)] = process.memory_info().rss / 1e6
+            print(f"{number}: {result[str(number)]:.0f} MB", file=sys.stderr, flush=True)
     result["rate"] = arguments.stream / (time.perf_counter() - began)
     return result
 
