@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 import biospan
@@ -223,3 +224,13 @@ print(np.abs(expected - found).max())
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert float(done.stdout) < (1e-3 if engine == "openvino" else 0.5)
+
+
+@pytest.mark.full
+def test_memory_stays_flat_along_a_stream(tagger: Tagger, jnlpba_dir: Path) -> None:
+    texts = [document.text for document in read_corpus("jnlpba-text", "dev", path=jnlpba_dir)]
+    stream = (f"{text} {turn}" for turn in range(8) for text in texts)
+    process = psutil.Process()
+    memory = [process.memory_info().rss for _ in tagger.tag_many(stream)]
+    assert len(memory) == 8 * len(texts)
+    assert memory[-1] - memory[2 * len(texts)] < 40e6
