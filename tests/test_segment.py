@@ -2,6 +2,7 @@
 
 import re
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -72,6 +73,49 @@ def test_blank_text_has_no_sentences_and_no_tokens(text: str) -> None:
 @pytest.mark.parametrize("line_break", [*LINE_BREAKS, "\r\n"])
 def test_a_line_break_ends_a_sentence_even_inside_brackets(line_break: str) -> None:
     assert split(f"a (b{line_break}c) d.") == ["a (b", "c) d."]
+
+
+WRAPPED = (
+    "The glucocorticoid receptor binds the IL-2 promoter in peripheral blood T cells. It is not "
+    "known how NF-kappa B (of which p50 and p65 are subunits) takes part. We show that Jurkat "
+    "cells need both, whereas HL-60 cells need neither. Mutation of the site had no effect."
+)
+
+
+@pytest.mark.parametrize("width", [45, 60, 78, 100])
+@pytest.mark.parametrize("line_break", ["\n", "\r\n"])
+def test_wrapped_text_has_the_sentences_of_the_text(width: int, line_break: str) -> None:
+    text = line_break.join(textwrap.wrap(WRAPPED, width))
+    assert [" ".join(part.split()) for part in split(text)] == split(WRAPPED)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Interleukin-2 gene activation in T lymphocytes\nWe studied how CD28 enhances it"
+        + " so" * 90,
+        "Role of NF-kappa B in activated T cells\nExpression of c-fos\nHL-60 cells and retinoic "
+        "acid: a review\nGATA-1",
+        "alpha\nbeta\ngamma\ndelta",
+        "The first paragraph ends here without a stop, long enough\n\nand this is another",
+        "A heading that is quite long but is a heading:\nand here is what comes under that heading",
+    ],
+)
+def test_lines_that_are_not_wrapped_stay_apart(text: str) -> None:
+    assert split(text) == [line for line in text.split("\n") if line]
+
+
+def test_abstracts_survive_wrapping(jnlpba_dir: Path) -> None:
+    whole = kept = 0
+    for path in sorted((jnlpba_dir / "standoff" / "train").glob("*.txt"))[:300]:
+        title, _, abstract = path.read_text(encoding="utf-8").partition("\n")
+        wrap = textwrap.TextWrapper(78, break_on_hyphens=False).wrap
+        text = "\n".join(wrap(title) + wrap(abstract))
+        expected = split(title) + split(abstract)
+        found = {" ".join(part.split()) for part in split(text)}
+        whole += len(expected)
+        kept += sum(" ".join(part.split()) in found for part in expected)
+    assert kept / whole > 0.97
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,16 @@
 """Where the sentences and the decision units of a text are.
 
 Pure functions on strings: they return half-open code-point spans and never change the text. The
-rules are for English biomedical prose. They do not mend line breaks in the middle of a sentence,
-know no other language's abbreviations, and do not imitate the tokens of a corpus.
+rules are for English biomedical prose. They mend text that is wrapped at a width, know no other
+language's abbreviations, and do not imitate the tokens of a corpus.
 
 Every expression below consumes what it reads or looks a bounded distance around itself, and none
 can fail after an unbounded run, so time is linear in the length of any text.
 """
 
 import re
+from collections.abc import Iterator
+from itertools import pairwise
 
 
 def _words(table: str) -> frozenset[str]:
@@ -40,6 +42,9 @@ _STARTERS = _words(
 )
 _STARTER = re.compile(rf"(?:{'|'.join(sorted(_STARTERS))})(?![\w-])")
 
+# Characters. Mail and MEDLINE wrap text in this range; shorter lines are lists and headings.
+_MIN_WIDTH, _MAX_WIDTH = 40, 120
+_FIRST_WORD = re.compile(r"\s*\S{1,120}")
 # What `str.splitlines` breaks at.
 _LINE = re.compile(r"[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
 # A bracket; or full stops with the closing marks and the citation that may be glued to them
@@ -76,12 +81,12 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
     """Find the sentences of a text.
 
     Every character that is not white space is in exactly one span, and no span begins or ends
-    with white space. A line break always ends a sentence; nothing else does inside brackets.
+    with white space. A line break ends a sentence, unless the text is wrapped there (see
+    `_is_wrapped`); nothing else does inside brackets.
     """
     spans = []
-    for line in _LINE.finditer(text):
-        start = line.start()
-        for end in [*_boundaries(text, start, line.end()), line.end()]:
+    for start, stop in _runs(text):
+        for end in [*_boundaries(text, start, stop), stop]:
             sentence = text[start:end]
             left = start + len(sentence) - len(sentence.lstrip())
             if stripped := sentence.strip():
@@ -99,8 +104,50 @@ def token_spans(text: str, start: int = 0, end: int | None = None) -> list[tuple
     return [unit.span() for unit in _TOKEN.finditer(text, start, len(text) if end is None else end)]
 
 
+def _runs(text: str) -> Iterator[tuple[int, int]]:
+    """Stretches that only punctuation divides: lines, or the wrapped lines of a paragraph."""
+    for paragraph in _paragraphs(text):
+        width = max(end - start for start, end in paragraph)
+        pairs = list(pairwise(paragraph))
+        full = [_leaves_no_room(text, first, second, width) for first, second in pairs]
+        # One full line is the longest of any list; a wrapped text is made of them.
+        is_wrapped = width <= _MAX_WIDTH and sum(full) >= max(2, len(full) / 2)
+        start = paragraph[0][0]
+        for (first, second), is_full in zip(pairs, full, strict=True):
+            if not ((is_wrapped and is_full) or _goes_on(text, first, second)):
+                yield start, first[1]
+                start = second[0]
+        yield start, paragraph[-1][1]
+
+
+def _paragraphs(text: str) -> Iterator[list[tuple[int, int]]]:
+    """Lines that are not blank, grouped where single line feeds part them."""
+    lines: list[tuple[int, int]] = []
+    for line in _LINE.finditer(text):
+        if line[0].isspace():
+            continue
+        if lines and text[lines[-1][1] : line.start()] not in ("\n", "\r\n"):
+            yield lines
+            lines = []
+        lines.append(line.span())
+    if lines:
+        yield lines
+
+
+def _leaves_no_room(text: str, line: tuple[int, int], after: tuple[int, int], width: int) -> bool:
+    """Whether a line is full: the first word of the next would not fit in the width."""
+    word = _FIRST_WORD.match(text, *after)
+    return line[1] - line[0] + (len(word[0]) if word else 0) + 1 > width >= _MIN_WIDTH
+
+
+def _goes_on(text: str, line: tuple[int, int], after: tuple[int, int]) -> bool:
+    """Whether a line of some length stops without punctuation and the next starts in lower case."""
+    is_open = line[1] - line[0] >= _MIN_WIDTH and text[line[1] - 1] not in ".?!:;"
+    return is_open and text[slice(*after)].lstrip()[:1].islower()
+
+
 def _boundaries(text: str, start: int, end: int) -> list[int]:
-    """Return the offsets inside one line at which a sentence ends and another follows."""
+    """Return the offsets inside one run at which a sentence ends and another follows."""
     found: list[int] = []
     open_brackets: list[tuple[str, int, int]] = []
     for event in _EVENT.finditer(text, start, end):
