@@ -40,6 +40,10 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 PAGE_END = "</body></html>\n"
 
 
+# Not printable by `str.isprintable`, but steering nothing: the last two join and part letters.
+_HARMLESS = "\n\t\u00a0\u200d\u200c"
+
+
 class Span(NamedTuple):
     """A highlighted stretch: half-open character offsets, a label, a score if there is one."""
 
@@ -138,6 +142,6 @@ def _visible(text: str, *, controls: bool = False) -> str:
     if not controls:
         return text.replace("\0", "\ufffd")
     return "".join(
-        char if char in "\n\t" or (char.isprintable() or char == "\u00a0") else "\ufffd"
-        for char in text
+        char if char in _HARMLESS or char.isprintable() else "\ufffd"
+        for char in text.replace("\r\n", "\n")
     )

@@ -105,7 +105,7 @@ def test_several_inputs_of_all_kinds_keep_their_order(
     found = parsed(run_cli("tag", *arguments, "-f", "jsonl", stdin=b"il").out)
     texts = ["of cells", "the gene", "and the", "IL-2 gene", "il", "protein il"]
     assert [d.text for d in found] == texts
-    assert [d.id for d in found] == ["a", "b", "", "7", "stdin", "j"]
+    assert [d.id for d in found] == ["a", "b", "2", "7", "stdin", "j"]
     assert [(t.start, t.end) for t in found[3].tokens()] == [(0, 4), (5, 9)]
 
 

@@ -23,7 +23,7 @@ def evaluate(
         Path | None, typer.Option("--model", help="A model directory; the bundled one by default.")
     ] = None,
     engine: Annotated[
-        str | None, typer.Option("--engine", help="onnxruntime, the default, or openvino.")
+        str | None, typer.Option("--engine", help="onnxruntime (default), openvino, openvino-bf16.")
     ] = None,
     repair: Annotated[
         bool, typer.Option("--repair", help="Read an I- that nothing opened as B-, in IOB2 files.")

@@ -123,13 +123,14 @@ def _check_inputs(inputs: list[str], *, lines: bool, repair: bool) -> None:
 
 def _documents(inputs: list[str], *, lines: bool, repair: bool) -> Iterator[Document]:
     """What the arguments stand for, read as it is needed."""
-    for argument in inputs:
+    for number, argument in enumerate(inputs, 1):
+        name = str(number) if len(inputs) > 1 else ""
         if argument == "-" and lines:
             yield from text_format.stream_lines(sys.stdin.buffer, "standard input")
         elif argument == "-":
             yield Document(text_format.decode(sys.stdin.buffer.read(), "standard input"), "stdin")
         elif not os.path.exists(argument):
-            yield from text_format.lines(argument) if lines else (Document(argument),)
+            yield from text_format.lines(argument) if lines else (Document(argument, name),)
         elif _is_plain(argument):
             yield from (text_format.read_lines if lines else text_format.read)(argument)
         else:
