@@ -33,7 +33,7 @@ unicode-bidi:plaintext}
 """
 _PAGE_CSS = """\
 body{max-width:60em;margin:2em auto;padding:0 1em;background:#fff;color:#111}
-.biospan+.biospan{margin-top:1em;padding-top:1em;border-top:1px solid #ddd}
+h2{margin:1.5em 0 .5em;font:600 14px system-ui,sans-serif;color:#555}
 """
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -84,11 +84,12 @@ def to_html(text: str, spans: Iterable[Span]) -> str:
     return f"<style>{_CSS}</style>{fragment(text, spans)}"
 
 
-def fragment(text: str, spans: Iterable[Span]) -> str:
-    """One HTML element, styled by its page; everything from outside is escaped."""
+def fragment(text: str, spans: Iterable[Span], *, name: str = "") -> str:
+    """One HTML element, styled by its page, under a name; everything from outside is escaped."""
     spans = list(spans)
     labels = {span.label for span in spans}
-    parts = ['<div class="biospan" dir="auto">']
+    heading = f"<h2>{escape(_visible(name))}</h2>\n" if name else ""
+    parts = [heading, '<div class="biospan" dir="auto">']
     for piece, span in cut(text, spans):
         shown = escape(_visible(piece))
         if span is None:

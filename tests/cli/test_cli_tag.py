@@ -221,7 +221,7 @@ def test_html_is_self_contained_and_escapes_everything(
     page = Page(content)
     assert page.addresses == []
     assert page.elements <= {
-        *("html", "head", "meta", "title", "style", "body", "div", "mark", "bdi", "small")
+        *("html", "head", "meta", "title", "style", "body", "div", "mark", "bdi", "h2", "small")
     }
     assert hostile in page.text
     assert TEXT in page.text
@@ -427,3 +427,19 @@ def test_sloppy_tags_need_repair(run_cli: RunCli, tagger: Tagger, tmp_path: Path
     assert f"{source}:2" in refused.err
     (document,) = parsed(run_cli("tag", source, "-f", "jsonl", "--repair").out)
     assert [t.text for t in document.tokens()] == ["of", "cells"]
+
+
+def test_what_comes_before_a_broken_line_is_written(run_cli: RunCli) -> None:
+    data = b"IL-2 gene\nthe NF-kappa B protein\nbroken \xff line\nnever read\n"
+    done = run_cli("tag", "-", "--lines", "-f", "jsonl", stdin=data)
+    assert done.code == 65
+    assert "standard input:3: byte 0xff" in done.err
+    assert [d.text for d in parsed(done.out)] == ["IL-2 gene", "the NF-kappa B protein"]
+
+
+def test_the_page_names_its_documents(run_cli: RunCli, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    run_cli("tag", "-", "--lines", "--html", page, stdin=b"IL-2 gene\nHL-60 cells\n")
+    content = page.read_text(encoding="utf-8")
+    assert content.index("<h2>1</h2>") < content.index("IL-2 gene")
+    assert content.index("IL-2 gene") < content.index("<h2>2</h2>") < content.index("HL-60")

@@ -13,7 +13,7 @@ import typer
 
 from biospan import formats, highlight
 from biospan.document import Document
-from biospan.errors import ConfigError, MissingInputError, SomeRejectedError
+from biospan.errors import BiospanError, ConfigError, MissingInputError, SomeRejectedError
 from biospan.formats import brat
 from biospan.formats import text as text_format
 
@@ -88,10 +88,17 @@ def tag(
     tagger = load(model, engine=engine, threads=threads)
     wanted = _checked_labels(label, tagger.labels)
     rejected: list[str] = []
+    broken: list[BiospanError] = []
+
+    def readable() -> Iterator[Document]:
+        try:
+            yield from () if first is None else (first,)
+            yield from documents
+        except BiospanError as error:
+            broken.append(error)  # told at the end: what came before is tagged and written
 
     def tagged() -> Iterator[Document]:
-        queue = () if first is None else (first,)
-        for document in tagger.tag_many(d for part in (queue, documents) for d in part):
+        for document in tagger.tag_many(readable()):
             if ERROR_KEY in document.metadata:
                 rejected.append(f"document `{document.id}`: {document.metadata[ERROR_KEY]}")
             yield document.with_entities(
@@ -101,6 +108,8 @@ def tag(
             )
 
     _write(_with_page(tagged(), html) if html else tagged(), format, output)
+    if broken:
+        raise broken[0]
     if rejected:
         raise SomeRejectedError("\n".join([f"{len(rejected)} not tagged", *rejected[:20]]))
 
@@ -195,7 +204,8 @@ def _with_page(documents: Iterator[Document], path: Path) -> Iterator[Document]:
     with text_format.open_output(path) as stream:
         stream.write(highlight.page_start("Biospan"))
         for document in documents:
-            stream.write(highlight.fragment(document.text, document.highlights()) + "\n")
+            spans = document.highlights()
+            stream.write(highlight.fragment(document.text, spans, name=document.id) + "\n")
             yield document
         stream.write(highlight.PAGE_END)
 
