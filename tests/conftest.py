@@ -28,13 +28,14 @@ settings.register_profile("biospan", deadline=None, derandomize=True)
 settings.load_profile("biospan")
 
 _EXTRAS = {
-    "train": ("torch", "transformers", "safetensors", "onnx", "onnxscript"),
+    "train": ("torch", "transformers", "safetensors", "onnx", "onnxscript", "matplotlib"),
+    "search": ("optuna",),
     "openvino": ("openvino",),
 }
 _REQUIRED = set(filter(None, os.environ.get("BIOSPAN_REQUIRE", "").split(",")))
 if unknown := _REQUIRED - {"data", "wheel", *_EXTRAS}:
     raise pytest.UsageError(
-        f"BIOSPAN_REQUIRE: got {unknown}, expected data, train, openvino, wheel"
+        f"BIOSPAN_REQUIRE: got {unknown}, expected data, train, search, openvino, wheel"
     )
 
 
@@ -64,6 +65,13 @@ def _require(extra: str) -> None:
 def needs_train() -> None:
     """Ask for the packages of the extra `train`."""
     _require("train")
+
+
+@pytest.fixture(scope="session")
+def needs_search() -> None:
+    """Ask for the packages of the extras `train` and `search`."""
+    _require("train")
+    _require("search")
 
 
 @pytest.fixture(scope="session")

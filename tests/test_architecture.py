@@ -16,16 +16,17 @@ LAYERS = (
     ("document",),
     ("tags",),
     ("segment", "formats"),
-    ("corpora",),
+    ("download", "corpora"),
     ("model_config",),
     ("tokenizer_check",),
     ("model_dir", "runtime", "pieces", "decode"),
-    ("tagger", "scoring"),
+    ("tagger", "scoring", "protocols", "resampling", "exposure"),
+    ("report", "check"),
     ("train",),
     ("cli",),
 )
 RANK = {name: rank for rank, group in enumerate(LAYERS) for name in group}
-HEAVY = {"torch", "transformers", "onnx", "onnxscript", "safetensors"}
+HEAVY = {"torch", "transformers", "onnx", "onnxscript", "safetensors", "optuna", "matplotlib"}
 RUNTIMES = {"onnxruntime", "openvino"}
 ALARM = 400  # lines of a file
 FUNCTION_LINES = 60

@@ -23,14 +23,17 @@ class TrainConfig:
         train_split: Split to learn from.
         dev_split: Split that picks the best epoch; never one called `test`.
         exclude: Ids of documents to leave out of training.
+        train_documents: Learn from this many documents, chosen by a hash of their ids; 0 for all.
         encoder: Hub name, folder, or `package:NAME/FOLDER` for weights in a Python package.
         tokens: Decide on `units` of the raw text, or on the tokens `given` by the corpus.
         context: Cut windows from a `sentence` or from the whole `document`.
         max_pieces: Pieces of a window, special pieces included.
         scheme: `IOB2` or `IOBES`.
+        head: `softmax` decides on each token by itself, `crf` on the whole sentence.
         epochs: Passes over the training split.
         batch_size: Windows of one step.
-        learning_rate: Peak of AdamW's rate, for every weight.
+        learning_rate: Peak of AdamW's rate, for every weight but a CRF's transitions.
+        crf_learning_rate: Peak of the rate of a CRF's transitions, which see few gradients.
         warmup_ratio: Share of all steps over which the rate rises; it falls linearly after.
         weight_decay: Decoupled; not for biases and normalisation.
         dropout: Before the head, and in the encoder's hidden layers.
@@ -39,7 +42,9 @@ class TrainConfig:
         seed: Of weights, order and dropout.
         precision: Of the arithmetic; weights stay fp32. `bf16` is twice as fast on processors that
             have it, and slower on others.
-        threads: Of torch; 0 for its own default.
+        threads: Of torch in each process; 0 for its own default.
+        compile: Whether torch compiles the encoder, which takes half a minute and then is faster.
+        checkpoint_minutes: A checkpoint is written this often, and after every epoch.
         pack: Precision of the stored weights: `fp32`, `fp16` or `int8`.
     """
 
@@ -49,13 +54,16 @@ class TrainConfig:
     train_split: str = "train"
     dev_split: str = "dev"
     exclude: tuple[str, ...] = ()
+    train_documents: int = 0
     tokens: Literal["units", "given"] = "units"
     context: Literal["sentence", "document"] = "sentence"
     max_pieces: int = 256
     scheme: Literal["IOB2", "IOBES"] = "IOB2"
+    head: Literal["softmax", "crf"] = "softmax"
     epochs: int = 5
     batch_size: int = 32
     learning_rate: float = 3e-4
+    crf_learning_rate: float = 1e-2
     warmup_ratio: float = 0.1
     weight_decay: float = 0.01
     dropout: float = 0.1
@@ -64,6 +72,8 @@ class TrainConfig:
     seed: int = 1
     precision: Literal["bf16", "fp32"] = "bf16"
     threads: int = 0
+    compile: bool = False
+    checkpoint_minutes: float = 10.0
     pack: Literal["fp32", "fp16", "int8"] = "int8"
 
     def __post_init__(self) -> None:
@@ -80,10 +90,12 @@ _SPLITS = ("train_split", "dev_split")
 
 # Lowest and highest allowed value, both allowed themselves.
 _RANGES: dict[str, tuple[float, float]] = {
+    "train_documents": (0, 10**9),
     "max_pieces": (16, 8192),
     "epochs": (1, 1000),
     "batch_size": (1, 65536),
     "learning_rate": (1e-9, 1.0),
+    "crf_learning_rate": (1e-9, 1.0),
     "warmup_ratio": (0.0, 1.0),
     "weight_decay": (0.0, 1.0),
     "dropout": (0.0, 0.9),
@@ -91,6 +103,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "max_gradient_norm": (1e-6, 1e6),
     "seed": (0, 2**32 - 1),
     "threads": (0, 4096),
+    "checkpoint_minutes": (0.0, 1e6),
 }
 
 
@@ -174,10 +187,10 @@ def _check(key: str, value: Any, hint: Any) -> Any:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise ValueError(f"`{key}` is {value!r}, expected a list of document ids as strings")
         return tuple(value)
-    expected = {int: (int,), float: (int, float), str: (str,)}[hint]
-    if not isinstance(value, expected) or isinstance(value, bool):
+    expected = {bool: (bool,), int: (int,), float: (int, float), str: (str,)}[hint]
+    if not isinstance(value, expected) or (isinstance(value, bool) and hint is not bool):
         raise ValueError(f"`{key}` is {value!r}, expected {hint.__name__}")
-    if isinstance(value, str):
+    if isinstance(value, str | bool):
         return value
     low, high = _RANGES[key]
     if not low <= value <= high:
