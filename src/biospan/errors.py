@@ -67,6 +67,12 @@ class OutputError(BiospanError):
     exit_code = 73
 
 
+class StoppedError(BiospanError):
+    """A run that was told to stop, wrote where it is, and can be gone on with."""
+
+    exit_code = 143
+
+
 class ConfigError(BiospanError):
     """A recipe or option with unknown keys or bad values."""
 

@@ -91,7 +91,7 @@ def test_the_record_says_what_was_done_with_what(tiny_recipe: Recipe, tiny_run: 
 
 
 def test_a_run_is_restored_with_its_predictions(tiny_recipe: Recipe, tmp_path: Path) -> None:
-    from biospan.train.loop import restore
+    from biospan.train.run import restore
 
     run = train(tiny_recipe, tmp_path)
     again = restore(tmp_path)
@@ -103,7 +103,7 @@ def test_a_run_is_restored_with_its_predictions(tiny_recipe: Recipe, tmp_path: P
 
 
 def test_there_is_nothing_to_restore_where_no_run_was(tiny_run: Path, tmp_path: Path) -> None:
-    from biospan.train.loop import restore
+    from biospan.train.run import restore
 
     with pytest.raises(MissingInputError, match=r"record\.json: not found"):
         restore(tmp_path)
@@ -222,9 +222,9 @@ def test_given_tokens_are_dropped_for_units(tiny_recipe: Recipe, tmp_path: Path)
 
 
 def examples_of(tagger: Tagger, documents: list[Document]) -> list[Any]:
-    from biospan.train.loop import _examples
+    from biospan.train.data import examples
 
-    return _examples(tagger, documents)
+    return examples(tagger, documents)
 
 
 def tag_of(tagger: Tagger, document: Document, start: int, end: int) -> int:

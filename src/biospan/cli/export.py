@@ -20,12 +20,12 @@ def export(
     """Export a run's best epoch: `train` does it already, this does it again."""
     try:
         from biospan.train import export as exporting
-        from biospan.train import loop
+        from biospan.train.run import restore
     except ImportError as error:
         raise MissingDependencyError(error.name or "torch", "train") from error
 
     folder = output or run / "model"
-    show(folder, exporting.export(loop.restore(run), folder))
+    show(folder, exporting.export(restore(run), folder))
 
 
 def show(folder: Path, gates: "Gates") -> None:

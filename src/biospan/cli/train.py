@@ -1,5 +1,6 @@
 """`biospan train`: from a recipe to a model directory."""
 
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -18,16 +19,20 @@ def train(
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting.")
     ] = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Start anew instead of going on with a run.")
+    ] = False,
 ) -> None:
     """Train a model, keep its best epoch on the development split, and export it.
 
-    The model directory is OUTPUT/model; weights and record of the run lie beside it.
+    The model directory is OUTPUT/model; weights, record, log and curves of the run lie beside it.
+    A run that was stopped or killed goes on from its last checkpoint by the same command.
     """
     from biospan.train.config import load_config
 
     config = load_config(recipe, overrides or ())
     try:
-        from biospan.train import export, loop
+        from biospan.train import export, loop, parallel
     except ImportError as error:
         raise MissingDependencyError(error.name or "torch", "train") from error
     from rich.console import Console
@@ -53,7 +58,9 @@ def train(
         TextColumn("eta"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, refresh_per_second=2) as bar:
+    first = parallel.join().rank == 0  # of several processes one speaks
+    console.quiet = not first
+    with Progress(*columns, console=console, refresh_per_second=2, disable=not first) as bar:
         task = bar.add_task("train", total=None, epoch=1, loss=float("nan"))
 
         def on_step(step: loop.Progress) -> None:
@@ -70,5 +77,16 @@ def train(
         def on_epoch(epoch: int, report: Report) -> None:
             console.print(f"epoch {epoch}: development micro F1 {report.spans.micro.f1:.4f}")
 
-        run = loop.fit(config, folder, on_step=on_step, on_epoch=on_epoch)
-    show(folder / "model", export.export(run, folder / "model"))
+        told_to_stop: list[int] = []
+        signal.signal(signal.SIGTERM, lambda number, frame: told_to_stop.append(number))
+        run = loop.fit(
+            config,
+            folder,
+            restart=restart,
+            on_step=on_step,
+            on_epoch=on_epoch,
+            should_stop=lambda: bool(told_to_stop),
+        )
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if first:
+        show(folder / "model", export.export(run, folder / "model"))

@@ -30,8 +30,9 @@ from biospan.scoring import evaluate
 from biospan.tagger import Tagger
 from biospan.train import card
 from biospan.train.config import TrainConfig
-from biospan.train.loop import Run, code_version
 from biospan.train.model import EncoderTagger, locate
+from biospan.train.record import code_version
+from biospan.train.run import Run
 
 logger = logging.getLogger(__name__)
 

@@ -1,46 +1,40 @@
 """`fit`: from a recipe to the best epoch's weights and a record of the run.
 
-One plain loop. Documents are prepared by the very tagger that is used afterwards, so that
-training and use cannot differ in tokens, pieces or windows. It does not export (see `export`)
-and prints nothing (see `cli`).
+One plain loop, whose every step follows from the recipe, the step's number and the weights
+before it, so that a run that was killed goes on bit by bit as if it had not been. It does not
+export (see `export`) and prints nothing (see `cli`).
 """
 
-import json
 import logging
-import random
-import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
-from tokenizers import Tokenizer
+from safetensors.torch import load_file, save
 
-from biospan import pieces, tags
-from biospan.corpora import read_corpus
-from biospan.document import Document
-from biospan.errors import ConfigError, InputError, MissingInputError
-from biospan.model_config import INPUT_NAMES, ModelConfig
+from biospan.errors import ConfigError, StoppedError
+from biospan.model_config import INPUT_NAMES
 from biospan.scoring import Report, evaluate
-from biospan.tagger import Tagger
-from biospan.tokenizer_check import check_tokenizer
-from biospan.train.config import TrainConfig, from_mapping
-from biospan.train.model import Encoder, EncoderTagger, TorchRuntime, load_encoder
+from biospan.train import checkpoint, data, parallel, speed
+from biospan.train import record as records
+from biospan.train.config import TrainConfig
+from biospan.train.data import Batch, Example
+from biospan.train.model import EncoderTagger, arithmetic
+from biospan.train.optimizer import make_optimizer, set_rates
+from biospan.train.parallel import Processes
+from biospan.train.run import WEIGHTS_FILE, Run, start
 
 logger = logging.getLogger(__name__)
 
-IGNORED = -100  # tag of rows that padding or another window owns
-POOL = 64  # batches that are sorted by length together
+CHECKPOINTS = "checkpoints"
+_ADAM = ("step", "exp_avg", "exp_avg_sq")  # what it knows of each weight
 
-WEIGHTS_FILE = "best.safetensors"
-RECORD_FILE = "record.json"
+OnStep = Callable[["Progress"], None]
+OnEpoch = Callable[[int, Report], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,308 +48,234 @@ class Progress:
     learning_rate: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Run:
-    """A finished training run: the best epoch's model and what led to it."""
-
-    config: TrainConfig
-    model: EncoderTagger
-    model_config: ModelConfig
-    tokenizer: Tokenizer
-    train: list[Document]
-    dev: list[Document]
-    record: dict[str, Any]
-
-    def tagger(self) -> Tagger:
-        """A tagger on the torch weights."""
-        return Tagger(TorchRuntime(self.model), self.model_config, self.tokenizer.to_str())
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Example:
-    stretch: pieces.Stretch
-    window: pieces.Window
-    tag_ids: NDArray[np.int64]  # of the window's tokens; IGNORED where it does not own them
-
-
 def fit(
     config: TrainConfig,
     folder: str | Path,
     *,
-    on_step: Callable[[Progress], None] = lambda progress: None,
-    on_epoch: Callable[[int, Report], None] = lambda epoch, report: None,
+    restart: bool = False,
+    on_step: OnStep = lambda progress: None,
+    on_epoch: OnEpoch = lambda epoch, report: None,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> Run:
     """Train, keeping the epoch with the best entity F1 on the development split.
 
-    Writes the best weights and `record.json` to `folder` as it goes.
+    Writes the best weights, the record, the log and checkpoints to `folder` as it goes. A run
+    that is there already is gone on with, or, if it is finished, returned.
+
+    Args:
+        config: The recipe.
+        folder: Of the run.
+        restart: Start anew whatever is there.
+        on_step: Called after each step.
+        on_epoch: Called after each epoch with its number and development scores.
+        should_stop: Asked after each step; on True the run writes a checkpoint and stops.
 
     Raises:
-        ConfigError: If the recipe does not fit its encoder or corpus.
-        InputError: If the corpus cannot be read.
+        ConfigError: If the recipe does not fit its encoder or corpus, or is not the one of the
+            run in `folder`, or if the loss is not finite.
+        InputError: If the corpus cannot be read, or is not that of the run in `folder`.
+        StoppedError: If it was told to stop.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    started = time.monotonic()
-    run = _start(config)
-    model, dev, tagger = run.model, run.dev, run.tagger()
-    examples = _examples(tagger, run.train)
-    n_steps = config.epochs * -(-len(examples) // config.batch_size)
-    optimizer, schedule = _optimizer(config, model, n_steps)
-    order = np.random.default_rng(config.seed)
-    best = -1.0
-    step = 0
-    for epoch in range(1, config.epochs + 1):
-        model.train()
-        for batch in _epoch(examples, config.batch_size, order):
-            loss = _loss(model, batch, tagger, precision=config.precision)
-            if not torch.isfinite(loss):
-                raise ConfigError(
-                    f"epoch {epoch}, step {step}: loss is {loss.item()}, expected a finite number; "
-                    "lower `learning_rate`"
+    processes = parallel.join()
+    run = start(config, processes)
+    training = _Training(run, folder, processes)
+    if restart:
+        training.forget()
+    elif training.resume():
+        return run
+    training.go(on_step, on_epoch, should_stop)
+    return run
+
+
+class _Training:
+    """The state of a run between two steps."""
+
+    def __init__(self, run: Run, folder: Path, processes: Processes) -> None:
+        self._run, self._folder, self._processes = run, folder, processes
+        self._config = config = run.config
+        self._tagger = run.tagger()  # for windows and arrays; it decides on nothing
+        self._examples = data.examples(self._tagger, run.train)
+        self._steps_per_epoch = -(-len(self._examples) // config.batch_size)
+        self._n_steps = config.epochs * self._steps_per_epoch
+        self._step = 0
+        self._epoch_loss = 0.0  # sum over its steps so far
+        self._optimizer = make_optimizer(config, run.model)
+        self._tables = speed.row_gradients(run.model.encoder)
+        self._forward = torch.compile(run.model, dynamic=True) if config.compile else run.model
+        self._started = time.monotonic()
+
+    @property
+    def _writes(self) -> bool:
+        return self._processes.rank == 0
+
+    def forget(self) -> None:
+        """Remove what an earlier run left."""
+        if self._writes:
+            checkpoint.remove(self._folder / CHECKPOINTS)
+            for name in (records.RECORD_FILE, records.LOG_FILE, WEIGHTS_FILE):
+                (self._folder / name).unlink(missing_ok=True)
+        self._processes.wait()
+
+    def resume(self) -> bool:
+        """Take up what is in the folder; returns whether the run is finished already."""
+        run, record = self._run, self._run.record
+        if not (self._folder / records.RECORD_FILE).is_file():
+            return False
+        before = records.read(self._folder)
+        records.check_same(before, record, self._folder)
+        for key in ("commit", "packages", "machine"):
+            if before.get(key) != record[key]:
+                logger.warning(
+                    "%s: `%s` has changed since the run began: the result may differ in last bits",
+                    self._folder,
+                    key,
                 )
+        if before["finished"]:
+            run.record.update(before)
+            run.model.load_state_dict(load_file(self._folder / WEIGHTS_FILE))
+            return True
+        found = checkpoint.newest(self._folder / CHECKPOINTS)
+        if found is not None:
+            self._take(found)
+        return False
+
+    def _take(self, found: checkpoint.Checkpoint) -> None:
+        """Put everything as it was after the checkpoint's step."""
+        self._step = found.step
+        self._epoch_loss = found.notes["epoch_loss"]
+        record = found.notes["record"]
+        self._started -= record["seconds"]
+        self._run.record.clear()
+        self._run.record.update(record, resumed=[*record.get("resumed", []), found.step])
+        model, tensors = self._run.model, found.tensors
+        model.load_state_dict({name: tensors[_key("model", name)] for name in model.state_dict()})
+        for name, weight in model.named_parameters():
+            self._optimizer.state[weight] = {
+                part: tensors[_key(part, name)].to(weight.device if part != "step" else "cpu")
+                for part in _ADAM
+            }
+
+    def _save(self, log: records.Log | None) -> None:
+        if log is None:
+            return
+        log.sync()
+        model, record = self._run.model, self._run.record
+        record["seconds"] = round(time.monotonic() - self._started, 1)
+        tensors = {_key("model", name): tensor for name, tensor in model.state_dict().items()}
+        for name, weight in model.named_parameters():
+            for part in _ADAM:
+                tensors[_key(part, name)] = self._optimizer.state[weight][part]
+        notes = {"record": record, "epoch_loss": self._epoch_loss}
+        checkpoint.write(
+            self._folder / CHECKPOINTS, checkpoint.Checkpoint(self._step, tensors, notes)
+        )
+
+    def go(self, on_step: OnStep, on_epoch: OnEpoch, should_stop: Callable[[], bool]) -> None:
+        """Make the steps that are left, and load the best epoch."""
+        config = self._config
+        log = records.Log(self._folder, self._step) if self._writes else None
+        if log is not None and not self._step:
+            records.write(self._run.record, self._folder)
+        saved = time.monotonic()
+        first, done = divmod(self._step, self._steps_per_epoch)
+        for epoch in range(first + 1, config.epochs + 1):
+            order = data.epoch_order(
+                self._examples, batch_size=config.batch_size, seed=config.seed, epoch=epoch
+            )
+            for nth in range(done, len(order)):
+                progress = self._make_step(epoch, [self._examples[i] for i in order[nth]])
+                if log is not None:
+                    log.add(progress.step, epoch, progress.loss, progress.learning_rate)
+                on_step(progress)
+                ends = nth + 1 == len(order)
+                if ends:
+                    self._end_epoch(epoch, on_epoch)
+                stop = self._processes.any(should_stop())
+                if ends or stop or time.monotonic() - saved >= 60 * config.checkpoint_minutes:
+                    self._save(log)
+                    saved = time.monotonic()
+                if stop:
+                    raise StoppedError(
+                        f"{self._folder}: stopped after step {self._step} of {self._n_steps}; "
+                        "the same command goes on from there"
+                    )
+            done = 0
+        self._finish(log)
+
+    def _make_step(self, epoch: int, chosen: Sequence[Example]) -> Progress:
+        """One step of the optimiser, on this process's share of a batch."""
+        config, processes, model = self._config, self._processes, self._run.model
+        rate = set_rates(self._optimizer, config, self._step, self._n_steps)
+        seed = np.random.SeedSequence([config.seed, self._step, processes.rank])
+        torch.manual_seed(int(seed.generate_state(1, np.uint32)[0]))
+        model.train()
+        n_tokens = sum(int((example.tag_ids != data.IGNORED).sum()) for example in chosen)
+        loss = torch.zeros((), device=processes.device)
+        if share := chosen[processes.rank :: processes.count]:
+            batch = data.to_batch(share, self._tagger, processes.device)
+            loss = batch_loss(self._forward, model, batch, config.precision) / n_tokens
             loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(model.parameters(), config.max_gradient_norm)
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad()
-            step += 1
-            on_step(Progress(epoch, step, n_steps, loss.item(), float(schedule.get_last_lr()[0])))
-        report = evaluate(dev, tagger.tag_many(dev))
-        on_epoch(epoch, report)
-        run.record["epochs"].append({"epoch": epoch, "micro_f1": report.spans.micro.f1})
-        if report.spans.micro.f1 > best:
-            best = report.spans.micro.f1
-            run.record["best"] = {"epoch": epoch, "report": report.to_dict()}
-            save_file(model.state_dict(), folder / WEIGHTS_FILE)
-        run.record["seconds"] = round(time.monotonic() - started, 1)
-        (folder / RECORD_FILE).write_text(json.dumps(run.record, indent=2) + "\n")
-    model.load_state_dict(load_file(folder / WEIGHTS_FILE))
-    return run
-
-
-def restore(folder: str | Path) -> Run:
-    """The run that `fit` left in `folder`, from its record and best weights.
-
-    Raises:
-        MissingInputError: If no run has been there.
-        ConfigError: If its recipe does not fit this version.
-        InputError: If the corpus is not the one it was trained on.
-    """
-    folder = Path(folder)
-    for name in (RECORD_FILE, WEIGHTS_FILE):
-        if not (folder / name).is_file():
-            raise MissingInputError(f"{folder / name}: not found, expected what `train` leaves")
-    record = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
-    config = from_mapping(record["recipe"], where=str(folder / RECORD_FILE))
-    run = _start(config, record)
-    for split, documents in (("train", run.train), ("dev", run.dev)):
-        if record[split]["sha256"] != _checksum(documents):
-            raise InputError(
-                f"corpus `{config.corpus}`, `{split}` documents: not those that "
-                f"{folder / RECORD_FILE} was made with"
-            )
-    run.model.load_state_dict(load_file(folder / WEIGHTS_FILE))
-    return run
-
-
-def _start(config: TrainConfig, record: dict[str, Any] | None = None) -> Run:
-    """Corpus, encoder and a fresh head, before the first step."""
-    _seed(config)
-    train, dev = _documents(config)
-    encoder = load_encoder(config)
-    model_config = _model_config(config, train, encoder)
-    # What no model directory may hold is refused now, not after hours of training.
-    check_tokenizer(encoder.tokenizer.to_str().encode(), model_config, config.encoder)
-    n_tags = len(model_config.tag_set.names)
-    model = EncoderTagger(encoder.module, n_tags=n_tags, dropout=config.dropout)
-    record = record or _record(config, train, dev)
-    return Run(config, model, model_config, encoder.tokenizer, train, dev, record)
-
-
-def _seed(config: TrainConfig) -> None:
-    random.seed(config.seed)
-    np.random.seed(config.seed)
-    torch.manual_seed(config.seed)
-    if config.threads:
-        torch.set_num_threads(config.threads)
-
-
-def _documents(config: TrainConfig) -> tuple[list[Document], list[Document]]:
-    """Training and development documents; on `units` given tokens are dropped."""
-    splits = []
-    for split in (config.train_split, config.dev_split):
-        documents = read_corpus(config.corpus, split, path=config.corpus_path or None)
-        if config.tokens == "units":
-            documents = [document.untokenized() for document in documents]
-        elif not all(next(document.tokens(), None) for document in documents):
+        loss = loss.detach()
+        processes.sum([loss])
+        if not torch.isfinite(loss):
             raise ConfigError(
-                f"`tokens` is `given`, but corpus `{config.corpus}` gives none: take "
-                "another corpus, or `units`"
+                f"epoch {epoch}, step {self._step}: loss is {loss.item()}, expected a finite "
+                "number; lower `learning_rate`"
             )
-        splits.append(documents)
-    train, dev = splits
-    known = {document.id for document in train}
-    unknown = sorted(set(config.exclude) - known)
-    if unknown:
-        raise ConfigError(f"`exclude`: not in the training split: {', '.join(unknown)}")
-    train = [document for document in train if document.id not in config.exclude]
-    shared = sorted({document.id for document in train} & {document.id for document in dev})
-    if shared:
-        raise InputError(f"in both splits: {', '.join(shared[:20])}")
-    if not any(document.entities for document in train):
-        raise InputError(f"corpus `{config.corpus}`: no entity in split `{config.train_split}`")
-    return train, dev
+        for table in self._tables:
+            table.gather()
+        for weight in model.parameters():
+            if weight.grad is None:  # no window of this batch was ours
+                weight.grad = torch.zeros_like(weight)
+        processes.sum(weight.grad for weight in model.parameters() if weight.grad is not None)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), config.max_gradient_norm)
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        for table in self._tables:
+            table.clear()
+        self._step += 1
+        self._epoch_loss += loss.item()
+        return Progress(epoch, self._step, self._n_steps, loss.item(), rate)
+
+    def _end_epoch(self, epoch: int, on_epoch: OnEpoch) -> None:
+        loss, self._epoch_loss = self._epoch_loss / self._steps_per_epoch, 0.0
+        if not self._writes:
+            return
+        run, folder = self._run, self._folder
+        report = evaluate(run.dev, run.tagger(self._config.precision).tag_many(run.dev))
+        if records.add_epoch(run.record, epoch, loss, report):
+            checkpoint.write_whole(folder / WEIGHTS_FILE, save(_contiguous(run.model)))
+        run.record["seconds"] = round(time.monotonic() - self._started, 1)
+        records.write(run.record, folder)
+        records.draw(folder, run.record)
+        on_epoch(epoch, report)
+
+    def _finish(self, log: records.Log | None) -> None:
+        run, folder = self._run, self._folder
+        if log is not None:
+            log.close()
+            run.record["finished"] = True
+            records.write(run.record, folder)
+            checkpoint.remove(folder / CHECKPOINTS)
+        self._processes.wait()
+        run.model.load_state_dict(load_file(folder / WEIGHTS_FILE))
 
 
-def _model_config(config: TrainConfig, train: Sequence[Document], encoder: Encoder) -> ModelConfig:
-    labels = {entity.label for document in train for entity in document.entities}
-    return ModelConfig(
-        format_version=1,
-        labels=tuple(sorted(labels)),
-        scheme=config.scheme,
-        inputs=INPUT_NAMES,
-        max_pieces=config.max_pieces,
-        context=config.context,
-        lowercase=_lowercase(encoder.tokenizer),
-        transitions=None,
-        start_transitions=None,
-        end_transitions=None,
-        provenance={},
-        **encoder.special_ids,
-    )
-
-
-def _lowercase(tokenizer: Tokenizer) -> bool:
-    """Whether the tokenizer lower-cases, asked by letting it do so."""
-    normalizer = tokenizer.normalizer
-    return normalizer is not None and normalizer.normalize_str("A") == "a"
-
-
-def _examples(tagger: Tagger, documents: Sequence[Document]) -> list[_Example]:
-    """All windows of the documents with the tags of their tokens; losses are logged once."""
-    config = tagger.config
-    tag_set = config.tag_set
-    examples = []
-    lost = widened = total = 0
-    for item in tagger.prepare(documents):
-        aligned = tags.align(item.offsets, item.document.entities)
-        lost += aligned.lost
-        widened += aligned.widened
-        total += len(item.document.entities)
-        ids = [
-            tag_id
-            for offsets, spans in zip(item.offsets, aligned.spans, strict=True)
-            for tag_id in tag_set.encode(len(offsets), spans)
-        ]
-        first = 0
-        for index, stretch in enumerate(item.stretches):
-            last = first + len(stretch.token_starts)
-            own = np.array(ids[first:last], dtype=np.int64)
-            for window in pieces.plan(index, stretch, config.max_pieces - 2):
-                tag_ids = np.full(window.last - window.first, IGNORED, dtype=np.int64)
-                mine = slice(window.own_first - window.first, window.own_last - window.first)
-                tag_ids[mine] = own[window.own_first : window.own_last]
-                examples.append(_Example(stretch, window, tag_ids))
-            first = last
-    if lost or widened:
-        logger.warning(
-            "%d of %d entities cannot be placed on tokens and are not learned; %d are widened "
-            "to whole tokens",
-            lost,
-            total,
-            widened,
-        )
-    return examples
-
-
-def _epoch(
-    examples: Sequence[_Example], batch_size: int, order: np.random.Generator
-) -> Iterator[list[_Example]]:
-    """Batches of like length in random order: sorted within pools, the pools and batches mixed."""
-    shuffled = order.permutation(len(examples)).tolist()
-    batches: list[list[int]] = []
-    for begin in range(0, len(shuffled), batch_size * POOL):
-        pool = shuffled[begin : begin + batch_size * POOL]
-        pool.sort(key=lambda i: pieces.size(examples[i].window, examples[i].stretch))
-        batches.extend(pool[i : i + batch_size] for i in range(0, len(pool), batch_size))
-    for index in order.permutation(len(batches)):
-        yield [examples[i] for i in batches[index]]
-
-
-def _loss(
-    model: EncoderTagger, batch: Sequence[_Example], tagger: Tagger, *, precision: str
+def batch_loss(
+    forward: Callable[..., Any], model: EncoderTagger, batch: Batch, precision: str
 ) -> torch.Tensor:
-    windows = [example.window._replace(stretch=row) for row, example in enumerate(batch)]
-    inputs = tagger.inputs(windows, [example.stretch for example in batch])
-    tag_ids = np.full(inputs["token_starts"].shape, IGNORED, dtype=np.int64)
-    for row, example in enumerate(batch):
-        tag_ids[row, : len(example.tag_ids)] = example.tag_ids
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bf16"):
-        emissions = model(*(torch.from_numpy(inputs[name]) for name in INPUT_NAMES))
-    return torch.nn.functional.cross_entropy(
-        emissions.float().flatten(0, 1), torch.from_numpy(tag_ids).flatten(), ignore_index=IGNORED
-    )
+    """Loss of a batch, summed over its tokens; `forward` is the model or its compiled form."""
+    with arithmetic(batch.tag_ids.device, precision):
+        emissions = forward(*(batch.inputs[name] for name in INPUT_NAMES))
+    return model.loss(emissions, batch)
 
 
-def _optimizer(
-    config: TrainConfig, model: EncoderTagger, n_steps: int
-) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LambdaLR]:
-    plain = [weight for weight in model.parameters() if weight.ndim < 2]
-    decayed = [weight for weight in model.parameters() if weight.ndim >= 2]
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": decayed, "weight_decay": config.weight_decay},
-            {"params": plain, "weight_decay": 0.0},
-        ],
-        lr=config.learning_rate,
-        fused=True,
-    )
-    n_warmup = max(1, round(config.warmup_ratio * n_steps))
-
-    def factor(step: int) -> float:
-        if step < n_warmup:
-            return (step + 1) / n_warmup
-        return max(0.0, (n_steps - step) / max(1, n_steps - n_warmup))
-
-    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+def _key(part: str, name: str) -> str:
+    """Name of a tensor in a checkpoint."""
+    return f"{part}.{name}"
 
 
-def _record(
-    config: TrainConfig, train: Sequence[Document], dev: Sequence[Document]
-) -> dict[str, Any]:
-    packages = ("biospan", "torch", "transformers", "tokenizers", "numpy")
-    return {
-        "recipe": config.to_dict(),
-        "commit": code_version(),
-        "packages": {name: version(name) for name in packages},
-        "machine": f"{torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads",
-        "train": {"documents": len(train), "sha256": _checksum(train)},
-        "dev": {"documents": len(dev), "sha256": _checksum(dev)},
-        "epochs": [],
-    }
-
-
-def _checksum(documents: Sequence[Document]) -> str:
-    digest = sha256()
-    for document in documents:
-        digest.update(json.dumps(document.to_dict(), sort_keys=True).encode())
-    return digest.hexdigest()
-
-
-def code_version() -> str:
-    """The commit of the checkout this runs from; empty when it is installed elsewhere."""
-    root = Path(__file__).parents[3]
-    if not (root / "recipes").is_dir():
-        return ""
-    try:
-        found = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40"],  # noqa: S607
-            cwd=root,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=10,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return found.stdout.strip()
+def _contiguous(model: EncoderTagger) -> dict[str, torch.Tensor]:
+    return {name: tensor.contiguous() for name, tensor in model.state_dict().items()}

@@ -18,17 +18,30 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from biospan.errors import ConfigError
 from biospan.model_config import INPUT_NAMES
+from biospan.tags import TagSet
 from biospan.train.config import TrainConfig
+from biospan.train.crf import Crf
+from biospan.train.data import IGNORED, Batch
 
 
 class EncoderTagger(nn.Module):
-    """An encoder and a linear head that reads each token's first piece."""
+    """An encoder and a linear head that reads each token's first piece.
 
-    def __init__(self, encoder: nn.Module, *, n_tags: int, dropout: float) -> None:
+    Args:
+        encoder: A transformers model.
+        tag_set: What the head decides between.
+        dropout: Before the head.
+        head: `softmax`, or `crf` for learned scores between neighbouring tags.
+    """
+
+    def __init__(
+        self, encoder: nn.Module, tag_set: TagSet, *, dropout: float, head: str = "softmax"
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(encoder.config.hidden_size, n_tags)  # type: ignore[union-attr, arg-type]
+        self.head = nn.Linear(encoder.config.hidden_size, len(tag_set.names))  # type: ignore[union-attr, arg-type]
+        self.crf = Crf(tag_set) if head == "crf" else None
 
     def forward(self, input_ids: Tensor, mask: Tensor, token_starts: Tensor) -> Tensor:
         """Emissions of every token.
@@ -46,25 +59,52 @@ class EncoderTagger(nn.Module):
         emissions: Tensor = self.head(self.dropout(hidden.gather(1, places)))
         return emissions
 
+    def loss(self, emissions: Tensor, batch: Batch) -> Tensor:
+        """Negative log-likelihood of the gold tags, summed over the tokens of a batch.
+
+        Of a softmax head each tag is by itself; of a CRF the sequence of a sentence is as a whole.
+        """
+        if self.crf is not None:
+            return -self.crf.log_likelihood(emissions.flatten(0, 1), batch.sequences).sum()
+        return nn.functional.cross_entropy(
+            emissions.float().flatten(0, 1),
+            batch.tag_ids.flatten(),
+            ignore_index=IGNORED,
+            reduction="sum",
+        )
+
 
 class TorchRuntime:
-    """Runs a torch model where `biospan.tagger` expects a runtime; used between epochs."""
+    """Runs a torch model where `biospan.tagger` expects a runtime.
 
-    def __init__(self, model: EncoderTagger) -> None:
+    Args:
+        model: In training or not; it is left as it was.
+        precision: `fp32`, or `bf16` for a quick look between epochs.
+    """
+
+    def __init__(self, model: EncoderTagger, precision: str = "fp32") -> None:
         self._model = model
-        self.fingerprint = f"torch {torch.__version__} fp32"
+        self._precision = precision
+        self.fingerprint = f"torch {torch.__version__} {precision}"
 
     def run(self, inputs: Mapping[str, NDArray[np.int64]]) -> NDArray[np.float32]:
-        """Emissions in fp32, without dropout. Shape (n_windows, n_tokens, n_tags)."""
+        """Emissions without dropout. Shape (n_windows, n_tokens, n_tags)."""
         training = self._model.training
+        device = next(self._model.parameters()).device
         self._model.eval()
         try:
-            with torch.inference_mode():
-                emissions = self._model(*(torch.from_numpy(inputs[name]) for name in INPUT_NAMES))
+            with torch.inference_mode(), arithmetic(device, self._precision):
+                arrays = (torch.from_numpy(inputs[name]).to(device) for name in INPUT_NAMES)
+                emissions = self._model(*arrays)
         finally:
             self._model.train(training)
-        result: NDArray[np.float32] = emissions.float().numpy()
+        result: NDArray[np.float32] = emissions.float().cpu().numpy()
         return result
+
+
+def arithmetic(device: torch.device, precision: str) -> torch.autocast:
+    """A context in which matrices are multiplied at a recipe's precision; weights stay fp32."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
 
 
 class Encoder(NamedTuple):
