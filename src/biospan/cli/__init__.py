@@ -14,7 +14,7 @@ import typer
 import typer.core
 
 from biospan import highlight
-from biospan.cli import corpus, evaluate, export, tag, train
+from biospan.cli import corpus, evaluate, export, search, tag, train
 from biospan.errors import BiospanError
 
 
@@ -48,6 +48,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("corpus")(corpus.corpus)
 app.command("train")(train.train)
 app.command("export")(export.export)
+app.command("search")(search.search)
 
 
 def _version(wanted: bool) -> None:

@@ -114,6 +114,19 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
         MissingInputError: If there is no such file.
         ConfigError: With every unknown key, wrong type and bad value at once.
     """
+    values, problems = read_recipe(path, overrides)
+    return from_mapping(values, where=str(path), problems=problems)
+
+
+def read_recipe(
+    path: str | Path, overrides: Sequence[str] = ()
+) -> tuple[dict[str, Any], list[str]]:
+    """A recipe's values with `key=value` overrides, unchecked, and overrides that are not so.
+
+    Raises:
+        MissingInputError: If there is no such file.
+        ConfigError: If it is not TOML.
+    """
     path = Path(path)
     if not path.is_file():
         raise MissingInputError(f"{path}: no such recipe")
@@ -128,7 +141,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
             problems.append(f"--set {override}: expected `key=value`")
             continue
         values[key.strip()] = _override_value(value.strip())
-    return from_mapping(values, where=str(path), problems=problems)
+    return values, problems
 
 
 def from_mapping(
@@ -143,6 +156,9 @@ def from_mapping(
     hints = get_type_hints(TrainConfig)
     checked = {}
     for key, value in values.items():
+        if key == "search":
+            found.append(f"{where}: holds a table `[search]`: start it with `biospan search`")
+            continue
         if key not in hints:
             found.append(f"{where}: unknown key `{key}`. {nearest(key, hints)}")
             continue

@@ -4,13 +4,15 @@ Every figure is drawn on its own Agg canvas: no window, no `pyplot`, no global s
 notebook that trains a model keeps its own backend and style. It computes no score.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
+from typing import Any, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 # Blue, vermilion, green and grey of Okabe and Ito, which readers of any colour vision tell apart.
 _BLUE, _RED, _GREEN, _GREY = "#0072B2", "#D55E00", "#009E73", "#8C8C8C"
@@ -68,6 +70,49 @@ def curves(
     _save(figure, path)
 
 
+def history(trials: Sequence[tuple[int, float, str]], path: Path) -> None:
+    """Draw the score of each trial of a search, and the best up to it.
+
+    Args:
+        trials: Number, micro F1 and state of each, by number. Only `complete` ones can be best.
+        path: The PNG to write.
+    """
+    figure = Figure(figsize=(7.5, 4), layout="constrained")
+    axes = figure.subplots()
+    complete = [(number, f1) for number, f1, state in trials if state == "complete"]
+    others = [(number, f1) for number, f1, state in trials if state != "complete"]
+    best = list(accumulate((f1 for _, f1 in complete), max))
+    axes.step([n for n, _ in complete], best, where="post", color=_RED, label="best so far")
+    _scatter(axes, complete, color=_BLUE, marker="o", label="complete")
+    if others:
+        _scatter(axes, others, color=_GREY, marker="x", label="not complete")
+    axes.set_xlabel("trial")
+    axes.set_ylabel("development micro F1")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    figure.legend(frameon=False, loc="outside upper right", ncols=3)
+    _plain(axes)
+    _save(figure, path)
+
+
+def importance(shares: Mapping[str, float], path: Path) -> None:
+    """Draw how much each setting of a search matters, the largest share on top.
+
+    Args:
+        shares: From 0 to 1 each.
+        path: The PNG to write.
+    """
+    ordered = sorted(shares.items(), key=lambda item: item[1])
+    figure = Figure(figsize=(7.5, 1.2 + 0.4 * len(ordered)), layout="constrained")
+    axes = figure.subplots()
+    bars = axes.barh([key for key, _ in ordered], [share for _, share in ordered], color=_BLUE)
+    axes.bar_label(bars, fmt="{:.0%}", padding=4)
+    axes.set_xlim(0, 1.1)
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.set_xlabel("importance (PED-ANOVA)")
+    _plain(axes, along="x")
+    _save(figure, path)
+
+
 def smoothed(values: Iterable[float], *, keep: float) -> Iterator[float]:
     """Exponentially weighted means, one for each value as it comes.
 
@@ -82,10 +127,14 @@ def smoothed(values: Iterable[float], *, keep: float) -> Iterator[float]:
         yield mean / (1 - keep**number)
 
 
-def _plain(axes: Axes) -> None:
+def _scatter(axes: Axes, points: Sequence[tuple[float, float]], **style: Any) -> None:
+    axes.plot([x for x, _ in points], [y for _, y in points], linestyle="", **style)
+
+
+def _plain(axes: Axes, *, along: Literal["x", "y"] = "y") -> None:
     """Leave out what says nothing: the box's upper and right side, and heavy grid lines."""
     axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color="#E0E0E0", linewidth=0.8)
+    axes.grid(axis=along, color="#E0E0E0", linewidth=0.8)
     axes.set_axisbelow(True)
 
 
