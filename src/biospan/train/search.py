@@ -16,9 +16,10 @@ from optuna.trial import Trial, TrialState
 
 from biospan.errors import BiospanError, ConfigError
 from biospan.scoring import Report
-from biospan.train import loop, study, workers
+from biospan.train import checkpoint, loop, study, workers
 from biospan.train.claims import locked, trial_folder
 from biospan.train.outcome import REASON, SECONDS, Outcome
+from biospan.train.run import WEIGHTS_FILE
 from biospan.train.space import SearchConfig
 
 logger = logging.getLogger(__name__)
@@ -147,5 +148,6 @@ def _remove_weights(claimed: optuna.Study, folder: Path) -> None:
         best = max(complete, key=lambda trial: trial.value or 0.0, default=None)
         for trial in trials:
             if trial.state.is_finished() and trial is not best:
-                for path in trial_folder(folder, trial.number).glob("*.safetensors"):
-                    path.unlink()
+                place = trial_folder(folder, trial.number)
+                (place / WEIGHTS_FILE).unlink(missing_ok=True)
+                checkpoint.remove(place / loop.CHECKPOINTS)
