@@ -14,7 +14,7 @@ import typer
 import typer.core
 
 from biospan import highlight
-from biospan.cli import corpus, evaluate, export, search, tag, train
+from biospan.cli import corpus, evaluate, export, rate_test, search, tag, train
 from biospan.errors import BiospanError
 
 
@@ -49,6 +49,7 @@ app.command("corpus")(corpus.corpus)
 app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("search")(search.search)
+app.command("rate-test")(rate_test.rate_test)
 
 
 def _version(wanted: bool) -> None:

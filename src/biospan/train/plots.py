@@ -113,6 +113,36 @@ def importance(shares: Mapping[str, float], path: Path) -> None:
     _save(figure, path)
 
 
+def rate_test(
+    rates: Sequence[float],
+    losses: Sequence[float],
+    means: Sequence[float],
+    suggested: float,
+    path: Path,
+) -> None:
+    """Draw a learning-rate range test.
+
+    Args:
+        rates: Of each step.
+        losses: Of each step.
+        means: The same, smoothed.
+        suggested: The rate that follows.
+        path: The PNG to write.
+    """
+    figure = Figure(figsize=(7.5, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(rates, losses, color=_GREY, alpha=0.4, linewidth=0.7, label="each step")
+    axes.plot(rates, means, color=_BLUE, linewidth=1.8, label="smoothed")
+    axes.axvline(suggested, color=_RED, linestyle="--", label=f"suggested: {suggested:.1e}")
+    axes.set_xscale("log")
+    axes.set_ylim(0, 1.5 * means[0])  # an exploding loss would press all else flat
+    axes.set_xlabel("learning rate")
+    axes.set_ylabel("training loss")
+    figure.legend(frameon=False, loc="outside upper right", ncols=3)
+    _plain(axes)
+    _save(figure, path)
+
+
 def smoothed(values: Iterable[float], *, keep: float) -> Iterator[float]:
     """Exponentially weighted means, one for each value as it comes.
 
