@@ -45,12 +45,16 @@ _HARMLESS = "\n\t\u00a0\u200d\u200c"
 
 
 class Span(NamedTuple):
-    """A highlighted stretch: half-open character offsets, a label, a score if there is one."""
+    """A highlighted stretch: half-open character offsets, a label, a score if there is one.
+
+    A quiet one is underlined in HTML where the others are filled; a terminal knows no difference.
+    """
 
     start: int
     end: int
     label: str
     score: float | None = None
+    quiet: bool = False
 
 
 def colour_index(label: str, labels: Iterable[str]) -> int:
@@ -84,10 +88,15 @@ def to_html(text: str, spans: Iterable[Span]) -> str:
     return f"<style>{_CSS}</style>{fragment(text, spans)}"
 
 
-def fragment(text: str, spans: Iterable[Span], *, name: str = "") -> str:
-    """One HTML element, styled by its page, under a name; everything from outside is escaped."""
+def fragment(
+    text: str, spans: Iterable[Span], *, name: str = "", labels: Iterable[str] = ()
+) -> str:
+    """One HTML element, styled by its page, under a name; everything from outside is escaped.
+
+    Fragments that are given the same `labels`, all of their page, colour a label alike.
+    """
     spans = list(spans)
-    labels = {span.label for span in spans}
+    labels = {*labels, *(span.label for span in spans)}
     heading = f"<h2>{escape(_visible(name))}</h2>\n" if name else ""
     parts = [heading, '<div class="biospan" dir="auto">']
     for piece, span in cut(text, spans):
@@ -98,9 +107,11 @@ def fragment(text: str, spans: Iterable[Span], *, name: str = "") -> str:
         label = escape(_visible(span.label))
         title = label if span.score is None else f"{label} {span.score:.3f}"
         colour = PALETTE[colour_index(span.label, labels)][0]
+        look = f'style="background:{colour}"'
+        if span.quiet:
+            look = f'class="quiet" style="border-color:{colour}"'
         parts.append(
-            f'<mark style="background:{colour}" title="{title}"><bdi>{shown}</bdi>'
-            f"<small>{label}</small></mark>"
+            f'<mark {look} title="{title}"><bdi>{shown}</bdi><small>{label}</small></mark>'
         )
     parts.append("</div>")
     return "".join(parts)

@@ -14,7 +14,7 @@ import typer
 import typer.core
 
 from biospan import highlight
-from biospan.cli import corpus, evaluate, export, rate_test, search, tag, train
+from biospan.cli import corpus, evaluate, export, rate_test, report, search, tag, train
 from biospan.errors import BiospanError
 
 
@@ -45,6 +45,7 @@ app = typer.Typer(
 )
 app.command("tag")(tag.tag)
 app.command("evaluate")(evaluate.evaluate)
+app.command("report")(report.report)
 app.command("corpus")(corpus.corpus)
 app.command("train")(train.train)
 app.command("export")(export.export)
