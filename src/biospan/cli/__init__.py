@@ -14,7 +14,7 @@ import typer
 import typer.core
 
 from biospan import highlight
-from biospan.cli import corpus, evaluate, export, rate_test, report, search, tag, train
+from biospan.cli import check, corpus, evaluate, export, rate_test, report, search, tag, train
 from biospan.errors import BiospanError
 
 
@@ -46,6 +46,7 @@ app = typer.Typer(
 app.command("tag")(tag.tag)
 app.command("evaluate")(evaluate.evaluate)
 app.command("report")(report.report)
+app.command("check")(check.check)
 app.command("corpus")(corpus.corpus)
 app.command("train")(train.train)
 app.command("export")(export.export)

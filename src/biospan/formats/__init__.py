@@ -59,6 +59,22 @@ def read_repaired(path: Path | str) -> Iterator[Document]:
     return iob2.read_repaired(path) if is_columns(path) else read(path)
 
 
+def examine(path: Path | str) -> tuple[list[Document], list[str]]:
+    """Read what can be read of a file or folder, and list everything that is wrong with it.
+
+    Raises:
+        MissingInputError: If there is no such file or folder.
+        InputError: If the suffix is not known, or nothing at all can be read.
+    """
+    if is_columns(path):
+        return iob2.examine(path)
+    if Path(path).is_dir() or _reader(Path(path)) is brat.read:
+        return brat.examine(path)
+    if _reader(Path(path)) is jsonl.read:
+        return jsonl.examine(path)
+    return list(read(path)), []
+
+
 def is_known(path: Path | str) -> bool:
     """Whether `read` knows the suffix of a file."""
     return _reader(Path(path)) is not None

@@ -46,17 +46,28 @@ def read(path: Path | str) -> Iterator[Document]:
         InputError: If the folder holds no document, a file is not UTF-8, or annotations are not in
             the format or disagree with the text.
     """
+    documents, problems = examine(path)
+    if problems:
+        raise InputError.from_problems(problems)
+    return iter(documents)
+
+
+def examine(path: Path | str) -> tuple[list[Document], list[str]]:
+    """Read as `read` does what can be read, and list every line that cannot.
+
+    Raises:
+        MissingInputError: If there is no such file or folder, or a text is missing.
+        InputError: If the folder holds no document, or a file is not UTF-8.
+    """
     path = Path(path)
     texts = _texts(path) if path.is_dir() else [path.with_suffix(".txt")]
     problems: list[str] = []
     skipped: Counter[str] = Counter()
     documents = [_read_document(text, problems, skipped) for text in texts]
-    if problems:
-        raise InputError.from_problems(problems)
     if skipped:
         counts = ", ".join(f"{count:,} x {kind}" for kind, count in sorted(skipped.items()))
         logger.warning("%s: read without what is not a contiguous entity: %s", path, counts)
-    return iter(documents)
+    return documents, problems
 
 
 def write(documents: Iterable[Document], stream: TextIO) -> None:

@@ -62,12 +62,28 @@ def read(path: Path | str) -> Iterator[Document]:
         InputError: If the file is not UTF-8, holds no sentence, or breaks the format or IOB2
             anywhere; the first 20 problems of the whole file are listed.
     """
-    drafts, problems = _parse(path)
-    for draft in drafts:
-        for sentence in draft.sentences:
-            problems += _sequence_problems(sentence)
+    drafts, problems = _parse_strictly(path)
     _raise_problems(path, problems)
     return _documents(drafts)
+
+
+def examine(path: Path | str) -> tuple[list[Document], list[str]]:
+    """Read what can be read, and say of every line what is wrong with it, at any number of them.
+
+    The documents lack the rows that cannot be used, and their tags are repaired.
+
+    Raises:
+        MissingInputError: If there is no such file.
+        InputError: If the file is not UTF-8 or holds no sentence.
+    """
+    drafts, problems = _parse_strictly(path)
+    for draft in drafts:
+        for sentence in draft.sentences:
+            usable = [index for index, tag in enumerate(sentence.tags) if tag]
+            sentence.tokens[:] = [sentence.tokens[index] for index in usable]
+            sentence.tags[:] = tags.repair([sentence.tags[index] for index in usable])
+        draft.sentences = [sentence for sentence in draft.sentences if sentence.tokens]
+    return list(_documents(drafts)), _located(path, problems)
 
 
 def read_repaired(path: Path | str) -> Iterator[Document]:
@@ -158,6 +174,14 @@ def _parse(path: Path | str) -> tuple[list[_Draft], list[tuple[int, str]]]:
     return _arranged(drafts), rows.problems
 
 
+def _parse_strictly(path: Path | str) -> tuple[list[_Draft], list[tuple[int, str]]]:
+    drafts, problems = _parse(path)
+    for draft in drafts:
+        for sentence in draft.sentences:
+            problems += _sequence_problems(sentence)
+    return drafts, problems
+
+
 def _arranged(drafts: list[_Draft]) -> list[_Draft]:
     """Without marks make each sentence a document; number documents that have no id."""
     if len(drafts) == 1:
@@ -218,21 +242,23 @@ def _tag_problem(tag: str) -> str | None:
 
 
 def _sequence_problems(sentence: _Sentence) -> list[tuple[int, str]]:
-    if "" in sentence.tags:
-        return []
-    found = tags.problems(sentence.tags)
-    mended = tags.repair(sentence.tags) if found else []
+    usable = [tag or tags.OUTSIDE for tag in sentence.tags]
+    found = tags.problems(usable)
+    mended = tags.repair(usable) if found else []
     return [
         (sentence.line + index, f"{what}. Pass --repair to read it as `{mended[index]}`.")
         for index, what in found
+        if index == 0 or sentence.tags[index - 1]  # nobody knows what may follow a broken row
     ]
 
 
 def _raise_problems(path: Path | str, problems: list[tuple[int, str]]) -> None:
     if problems:
-        raise InputError.from_problems(
-            [f"{path}:{line}: {what}" for line, what in sorted(problems)]
-        )
+        raise InputError.from_problems(_located(path, problems))
+
+
+def _located(path: Path | str, problems: list[tuple[int, str]]) -> list[str]:
+    return [f"{path}:{line}: {what}" for line, what in sorted(problems)]
 
 
 def _documents(drafts: Sequence[_Draft]) -> Iterator[Document]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, TextIO, cast
 
-from biospan.document import Document
+from biospan.document import Document, Entity
 from biospan.errors import InputError
 from biospan.formats.text import numbered_lines, open_input
 
@@ -26,6 +26,37 @@ def read(path: Path | str) -> Iterator[Document]:
         MissingInputError: If there is no such file.
         InputError: If the file is not UTF-8, or at the first line that is not a document.
     """
+    for where, line in _lines(path):
+        yield _document(line, where)
+
+
+def examine(path: Path | str) -> tuple[list[Document], list[str]]:
+    """Read what can be read, and list everything that is wrong: lines, and single entities.
+
+    Raises:
+        MissingInputError: If there is no such file.
+        InputError: If the file is not UTF-8.
+    """
+    documents: list[Document] = []
+    problems: list[str] = []
+    for where, line in _lines(path):
+        try:
+            documents.append(_document(line, where))
+        except InputError as error:
+            document, found = _without_wrong_entities(line, where)
+            documents += [document] if document else []
+            problems += found or [str(error)]
+    return documents, problems
+
+
+def write(documents: Iterable[Document], stream: TextIO) -> None:
+    """Write one line per document, as the documents come."""
+    for document in documents:
+        stream.write(json.dumps(document.to_dict(), allow_nan=False) + "\n")
+
+
+def _lines(path: Path | str) -> Iterator[tuple[str, str]]:
+    """Lines that are not blank, each after its place."""
     with open_input(path) as raw:
         stream = (
             raw
@@ -35,15 +66,28 @@ def read(path: Path | str) -> Iterator[Document]:
         try:
             for number, line in numbered_lines(stream, path):
                 if line.strip():
-                    yield _document(line, f"{path}:{number}")
+                    yield f"{path}:{number}", line
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise InputError(f"{path}: damaged or cut gzip data: {error}") from error
 
 
-def write(documents: Iterable[Document], stream: TextIO) -> None:
-    """Write one line per document, as the documents come."""
-    for document in documents:
-        stream.write(json.dumps(document.to_dict(), allow_nan=False) + "\n")
+def _without_wrong_entities(line: str, where: str) -> tuple[Document | None, list[str]]:
+    """The document of a broken line if only entities are wrong with it, and what is with them."""
+    try:
+        data = json.loads(line, parse_constant=_refuse)
+        entities = data.pop("entities")
+        document = Document.from_dict(data)
+        alone = {"id": document.id, "text": document.text}
+        sound: list[Entity] = []
+        problems: list[str] = []
+        for entity in list(entities):
+            try:
+                sound += Document.from_dict({**alone, "entities": [_long_form(entity)]}).entities
+            except InputError as error:
+                problems.append(f"{where}: {error}")
+    except (ValueError, RecursionError, AttributeError, KeyError, TypeError, InputError):
+        return None, []
+    return document.with_entities(sound), problems
 
 
 def _document(line: str, where: str) -> Document:

@@ -1,0 +1,75 @@
+"""Documents that are there more than once, in one corpus or in two."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from biospan.check.findings import Item, quoted
+from biospan.document import Document
+
+# Ids that are named of a group; their number is always said.
+_NAMED = 3
+_WORD = re.compile(r"\w+")
+
+
+def repeated_ids(documents: Sequence[Document]) -> list[Item]:
+    """Ids that several documents have."""
+    counts = Counter(document.id for document in documents if document.id)
+    return [
+        Item(f"`{document_id:.80}`: {count:,} documents", {"documents": count})
+        for document_id, count in counts.most_common()
+        if count > 1
+    ]
+
+
+def repeated_texts(documents: Sequence[Document]) -> list[Item]:
+    """Texts that several documents have but for case, spaces and punctuation, longest first."""
+    groups = [group for group in _by_words(documents).values() if len(group) > 1]
+    groups.sort(key=lambda group: -len(group[0].text))
+    return [
+        Item(
+            f"{_ids(group)}: {quoted(group[0].text)}{_disagreement(group)}",
+            {"documents": len(group)},
+        )
+        for group in groups
+    ]
+
+
+def shared(documents: Sequence[Document], others: Iterable[Document]) -> list[Item]:
+    """Documents whose text, or id, the other corpus has too."""
+    by_words = _by_words(others)
+    ids = {document.id for group in by_words.values() for document in group if document.id}
+    items = []
+    for words, group in _by_words(documents).items():
+        if words in by_words:
+            copies = by_words[words]
+            note = _disagreement([*group, *copies])
+            what = f"{_ids(group)}: there {_ids(copies)}: {quoted(group[0].text)}{note}"
+            items.append(Item(what, {"here": len(group), "there": len(copies)}))
+        else:
+            same = [document for document in group if document.id in ids]
+            items += [Item(f"`{document.id:.80}`: the id, with another text") for document in same]
+    return items
+
+
+def _by_words(documents: Iterable[Document]) -> Mapping[tuple[str, ...], list[Document]]:
+    """Group documents by the words of their text; those without words are left out."""
+    groups: defaultdict[tuple[str, ...], list[Document]] = defaultdict(list)
+    for document in documents:
+        if words := tuple(_WORD.findall(document.text.lower())):
+            groups[words].append(document)
+    return groups
+
+
+def _disagreement(group: Sequence[Document]) -> str:
+    """What to add if documents of the same words do not have the same entities."""
+    annotated = {
+        tuple((" ".join(_WORD.findall(e.text.lower())), e.label) for e in document.entities)
+        for document in group
+    }
+    return ", annotated differently" if len(annotated) > 1 else ""
+
+
+def _ids(group: Sequence[Document]) -> str:
+    named = ", ".join(f"`{document.id:.80}`" for document in group[:_NAMED])
+    return named if len(group) <= _NAMED else f"{named} and {len(group) - _NAMED:,} more"

@@ -1,0 +1,76 @@
+"""`biospan check`: look for what is wrong with annotated data."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from biospan.document import Document
+from biospan.errors import ConfigError, InputError
+
+
+def check(
+    corpus: Annotated[
+        str, typer.Argument(metavar="CORPUS", help="A file or folder, or a known corpus's name.")
+    ],
+    split: Annotated[
+        str | None, typer.Option("--split", help="Split of a known corpus; all by default.")
+    ] = None,
+    path: Annotated[
+        Path | None, typer.Option("--path", help="Where the known corpus lies.")
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against",
+            help="List the documents that are here too: a file, folder, known corpus or split.",
+        ),
+    ] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", min=0, help="Warnings to print of each kind.")
+    ] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """Check the annotations of CORPUS, and list what is wrong or odd.
+
+    Problems make data unusable, are listed in full, and end with exit code 65: lines that cannot
+    be read (illegal tags, broken JSON, entities that the text contradicts), and entities that
+    start or end with white space or inside a word.
+
+    Warnings are for you to judge and end with exit code 0: duplicate documents and ids,
+    overlapping entities, entities across sentences, texts with several labels, and texts that
+    are labelled in one place and not in another.
+    """
+    from biospan.check import check as check_documents
+
+    documents, unreadable = _read(corpus, split, path)
+    others = _read_others(against, corpus, path)
+    findings = check_documents(documents, unreadable=unreadable, against=others)
+    print(json.dumps(findings.to_dict(), indent=2) if as_json else findings.to_text(limit=limit))
+    if findings.n_problems:
+        raise InputError(f"{corpus}: {findings.n_problems:,} problems")
+
+
+def _read(corpus: str, split: str | None, path: Path | None) -> tuple[list[Document], list[str]]:
+    """Documents, and what could not be read; a corpus that is known has to be sound."""
+    from biospan import corpora, formats
+    from biospan.errors import nearest
+
+    if corpus in corpora.CORPORA:
+        return corpora.read_corpus(corpus, split or "all", path=path), []
+    if split is not None or path is not None:
+        raise ConfigError(
+            f"--split, --path: `{corpus}` is no known corpus. {nearest(corpus, corpora.CORPORA)}"
+        )
+    return formats.examine(corpus)
+
+
+def _read_others(against: str | None, corpus: str, path: Path | None) -> list[Document]:
+    from biospan import corpora
+
+    if against is None:
+        return []
+    if corpus in corpora.CORPORA and against in corpora.SPLITS:
+        return corpora.read_corpus(corpus, against, path=path)
+    return _read(against, None, None)[0]
