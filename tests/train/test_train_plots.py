@@ -25,6 +25,16 @@ def test_curves_become_a_png(
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize(
+    "trials",
+    [[(0, 0.5, "complete"), (1, 0.2, "pruned"), (3, 0.6, "complete")], [(0, 0.2, "pruned")], []],
+    ids=["search", "none complete", "none scored"],
+)
+def test_a_history_becomes_a_png(tmp_path: Path, trials: list[tuple[int, float, str]]) -> None:
+    plots.history(trials, tmp_path / "history.png")
+    assert (tmp_path / "history.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_a_smoothed_constant_is_that_constant_from_the_first_value_on() -> None:
     assert list(plots.smoothed([2.0] * 20, keep=0.9)) == pytest.approx([2.0] * 20)
 
