@@ -8,10 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from biospan.check import duplicates, mentions, offsets
-from biospan.check.findings import Finding, Findings, Item
+from biospan.check.findings import Finding, Findings, Item, Place
 from biospan.document import Document
 
-__all__ = ["Finding", "Findings", "Item", "check"]
+__all__ = ["Finding", "Findings", "Item", "Place", "check"]
 
 
 def check(

@@ -16,7 +16,7 @@ def repeated_ids(documents: Sequence[Document]) -> list[Item]:
     """Ids that several documents have."""
     counts = Counter(document.id for document in documents if document.id)
     return [
-        Item(f"`{document_id:.80}`: {count:,} documents", {"documents": count})
+        Item(f"`{document_id:.80}`: {count:,} documents", counts={"documents": count})
         for document_id, count in counts.most_common()
         if count > 1
     ]
@@ -29,7 +29,7 @@ def repeated_texts(documents: Sequence[Document]) -> list[Item]:
     return [
         Item(
             f"{_ids(group)}: {quoted(group[0].text)}{_disagreement(group)}",
-            {"documents": len(group)},
+            counts={"documents": len(group)},
         )
         for group in groups
     ]
@@ -45,7 +45,7 @@ def shared(documents: Sequence[Document], others: Iterable[Document]) -> list[It
             copies = by_words[words]
             note = _disagreement([*group, *copies])
             what = f"{_ids(group)}: there {_ids(copies)}: {quoted(group[0].text)}{note}"
-            items.append(Item(what, {"here": len(group), "there": len(copies)}))
+            items.append(Item(what, counts={"here": len(group), "there": len(copies)}))
         else:
             same = [document for document in group if document.id in ids]
             items += [Item(f"`{document.id:.80}`: the id, with another text") for document in same]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from biospan import highlight
 
@@ -27,17 +27,39 @@ PROBLEMS = (Finding.UNREADABLE, Finding.WHITE_SPACE, Finding.INSIDE_WORD)
 WARNINGS = tuple(kind for kind in Finding if kind not in PROBLEMS)
 
 
+class Place(NamedTuple):
+    """Where something is: half-open character offsets in a document."""
+
+    document: str
+    start: int
+    end: int
+
+    def __str__(self) -> str:
+        return f"document `{self.document:.80}` {self.start}-{self.end}"
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """One finding.
 
     Attributes:
-        what: What is wrong and where, in one line.
+        what: What is wrong, in one line.
+        place: Where it is, if it is in one place.
         counts: Numbers behind it, by name; by label for ambiguous texts.
     """
 
     what: str
+    place: Place | None = None
     counts: Mapping[str, int] = field(default_factory=dict, hash=False)
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.what}" if self.place else self.what
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form, without what it has not."""
+        place = self.place._asdict() if self.place else {}
+        counts = {"counts": dict(self.counts)} if self.counts else {}
+        return {"what": self.what, **place, **counts}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +99,7 @@ class Findings:
                 if items := self.items[kind]:
                     listed = items[:limit] if group == "warning" else items
                     lines = [f"{group}: {kind} ({len(items):,})"]
-                    lines += [f"  {highlight.to_terminal(item.what, [])}" for item in listed]
+                    lines += [f"  {highlight.to_terminal(str(item), [])}" for item in listed]
                     if len(listed) < len(items):
                         lines.append(f"  ... and {len(items) - len(listed):,} more")
                     paragraphs.append("\n".join(lines))
@@ -87,15 +109,7 @@ class Findings:
         return "\n\n".join(paragraphs)
 
     def _dicts(self, kind: Finding) -> list[dict[str, Any]]:
-        return [
-            {"what": item.what, **({"counts": dict(item.counts)} if item.counts else {})}
-            for item in self.items[kind]
-        ]
-
-
-def place(document_id: str, start: int, end: int) -> str:
-    """Where something is in a document."""
-    return f"document `{document_id:.80}` {start}-{end}"
+        return [item.to_dict() for item in self.items[kind]]
 
 
 def quoted(text: str, *, limit: int = 60) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from biospan import segment
-from biospan.check.findings import Item, place, quoted
+from biospan.check.findings import Item, Place, quoted
 from biospan.document import Document
 
 # Occurrences that are added to those of a text, so that 1 of 2 is less telling than 40 of 90.
@@ -23,7 +23,7 @@ def ambiguous(documents: Sequence[Document]) -> list[Item]:
     several = [(text, counts) for text, counts in labels.items() if len(counts) > 1]
     several.sort(key=lambda pair: (-_evenness(pair[1]), pair[0]))
     return [
-        Item(f"{quoted(text)}: {_listed(counts)}", dict(counts.most_common()))
+        Item(f"{quoted(text)}: {_listed(counts)}", counts=dict(counts.most_common()))
         for text, counts in several
     ]
 
@@ -35,8 +35,8 @@ class _Uses:
     text: str = ""
     labelled: int = 0
     unlabelled: int = 0
-    labelled_at: str = ""
-    unlabelled_at: str = ""
+    labelled_at: Place | None = None
+    unlabelled_at: Place | None = None
 
 
 def unlabelled(documents: Sequence[Document]) -> list[Item]:
@@ -53,7 +53,7 @@ def unlabelled(documents: Sequence[Document]) -> list[Item]:
                 use = uses[words]
                 use.text = use.text or entity.text
                 use.labelled += 1
-                use.labelled_at = use.labelled_at or place(document.id, entity.start, entity.end)
+                use.labelled_at = use.labelled_at or Place(document.id, entity.start, entity.end)
     lengths: defaultdict[str, set[int]] = defaultdict(set)
     for words in uses:
         lengths[words[0]].add(len(words))
@@ -62,14 +62,14 @@ def unlabelled(documents: Sequence[Document]) -> list[Item]:
         for words, start, end in _unlabelled_in(document, uses.keys(), longest_first):
             use = uses[words]
             use.unlabelled += 1
-            use.unlabelled_at = use.unlabelled_at or place(document.id, start, end)
+            use.unlabelled_at = use.unlabelled_at or Place(document.id, start, end)
     both = [use for use in uses.values() if use.unlabelled]
     both.sort(key=lambda use: (-_evenness(_counts(use)), use.text))
     return [
         Item(
             f"{quoted(use.text)}: labelled {use.labelled:,} (first {use.labelled_at}), "
             f"not labelled {use.unlabelled:,} (first {use.unlabelled_at})",
-            _counts(use),
+            counts=_counts(use),
         )
         for use in both
     ]

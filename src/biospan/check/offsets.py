@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
 from biospan import segment
-from biospan.check.findings import Finding, Item, place, quoted
+from biospan.check.findings import Finding, Item, Place, quoted
 from biospan.document import Document, Entity
 
 
@@ -18,21 +18,22 @@ def find(document: Document) -> Iterator[tuple[Finding, Item]]:
     sentences = own or segment.sentence_spans(document.text)
     furthest: Entity | None = None
     for entity in document.entities:
-        where = f"{place(document.id, entity.start, entity.end)}: {entity.label} "
+        place = Place(document.id, entity.start, entity.end)
+        shown = f"{entity.label} {quoted(entity.text)}"
         if entity.text != entity.text.strip():
-            yield Finding.WHITE_SPACE, Item(f"{where}{entity.text[:60]!r}")
+            yield Finding.WHITE_SPACE, Item(f"{entity.label} {entity.text[:60]!r}", place)
         edges = (("starts", entity.start), ("ends", entity.end))
         if cut := [(name, word) for name, edge in edges if (word := _around(words, edge))]:
             how = " and ".join(
                 f"{name} inside of {quoted(document.text[slice(*word)])}" for name, word in cut
             )
-            yield Finding.INSIDE_WORD, Item(f"{where}{quoted(entity.text)} {how}")
+            yield Finding.INSIDE_WORD, Item(f"{shown} {how}", place)
         index = bisect_right(sentences, entity.start, key=lambda span: span[0]) - 1
         if index >= 0 and entity.start < sentences[index][1] < entity.end:
-            yield Finding.CROSSING, Item(f"{where}{quoted(entity.text)}")
+            yield Finding.CROSSING, Item(shown, place)
         if furthest and entity.start < furthest.end:
             other = f"{furthest.label} {quoted(furthest.text)} {furthest.start}-{furthest.end}"
-            yield Finding.OVERLAPPING, Item(f"{where}{quoted(entity.text)} overlaps {other}")
+            yield Finding.OVERLAPPING, Item(f"{shown} overlaps {other}", place)
         if furthest is None or entity.end > furthest.end:
             furthest = entity
 

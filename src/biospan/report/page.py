@@ -92,7 +92,7 @@ def _reliability(analysis: Analysis) -> list[Html]:
             "probability that it claims to be; below it, scores promise too much. The expected "
             f"calibration error, the mean distance from the line, is {error:.3f}.{left_out}"
         ),
-        charts.reliability(ranges),
+        Html(f'<div class="columns">{charts.reliability(ranges)}{tables.ranges(ranges)}</div>'),
     ]
 
 

@@ -7,6 +7,7 @@ from biospan.report import charts, frequent
 from biospan.report.analysis import Analysis
 from biospan.report.markup import Cell, Html, HtmlCell, label, note, quoted, table
 from biospan.report.mistakes import KINDS, NOTHING, Kind, by_label, confusion
+from biospan.report.reliability import N_BINS, Bin
 
 N_FREQUENT = 20
 
@@ -111,6 +112,20 @@ def confusion_matrix(analysis: Analysis) -> list[Html]:
         ),
         table(head, rows, groups=[("", 1), ("predicted", len(names) + 1), ("", 1)]),
     ]
+
+
+def ranges(filled: Sequence[Bin]) -> Html:
+    """The numbers of the reliability plot."""
+    rows: list[list[Cell]] = [
+        [
+            f"{index / N_BINS:.1f} to {(index + 1) / N_BINS:.1f}",
+            item.n,
+            item.mean_score if item.n else None,
+            item.share_right if item.n else None,
+        ]
+        for index, item in enumerate(filled)
+    ]
+    return table(["score", "entities", "mean score", "share right"], rows)
 
 
 def frequent_mistakes(analysis: Analysis) -> list[Html]:
