@@ -4,13 +4,13 @@ from biospan.document import Document, Entity
 from biospan.report.frequent import EdgeWords, Repeated, edge_words, repeated
 from biospan.report.mistakes import Comparison, Kind, compare
 
+Marks = list[tuple[str, str]]
 
-def comparison(
-    text: str, gold: list[tuple[str, str]], predicted: list[tuple[str, str]]
-) -> Comparison:
+
+def comparison(text: str, gold: Marks, predicted: Marks) -> Comparison:
     """Entities are given by their text, which occurs once."""
 
-    def side(entities: list[tuple[str, str]]) -> Document:
+    def side(entities: Marks) -> Document:
         return Document(
             text,
             entities=tuple(
@@ -49,9 +49,7 @@ def test_confused_texts_name_both_labels_and_the_most_frequent_comes_first() -> 
 
 
 def test_words_at_wrong_edges() -> None:
-    wider = comparison(
-        "human T cells", [("T cells", "cell_type")], [("human T cells", "cell_type")]
-    )
+    wider = comparison("human T cells", [("T cells", "DNA")], [("human T cells", "DNA")])
     narrower = comparison("Human IL-2 gene", [("Human IL-2 gene", "DNA")], [("IL-2", "DNA")])
     assert edge_words([wider, wider, narrower]) == [
         EdgeWords("human", taken_in=True, before=True, n=2),
