@@ -218,17 +218,22 @@ def test_tpe_makes_so_many_trials_within_the_ranges_and_can_be_given_more(
     assert points(tmp_path / "once") == more
 
 
-def test_median_pruning_ends_hopeless_trials_early(tiny_recipe: Recipe, tmp_path: Path) -> None:
+@pytest.mark.parametrize("pruning", ["median", "halving"])
+def test_pruning_ends_a_hopeless_trial_early(
+    tiny_recipe: Recipe, tmp_path: Path, pruning: str
+) -> None:
     from biospan.train.search import search
 
     rates = [1e-2, 9e-3, 8e-3, 7e-3, 1e-9]
     config = load_search(
-        write(tmp_path / "s.toml", tiny_recipe, {"learning_rate": rates}, pruning="median")
+        write(tmp_path / "s.toml", tiny_recipe, {"learning_rate": rates}, pruning=pruning)
     )
     found = search(config, tmp_path / "out")
-    assert [row.state for row in found.rows] == ["complete"] * 4 + ["pruned"]
-    assert found.rows[4].epoch is not None
-    assert found.rows[4].epoch < tiny_recipe["epochs"]
+    last = found.rows[4]
+    assert found.best.state == "complete"
+    assert last.state == "pruned"
+    assert last.epoch is not None
+    assert last.epoch < tiny_recipe["epochs"]
 
 
 def test_a_trial_that_diverges_fails_with_its_reason_and_the_search_goes_on(
@@ -283,3 +288,15 @@ def test_a_folder_of_another_search_is_refused(tiny_recipe: Recipe, tmp_path: Pa
     other = write(tmp_path / "b.toml", recipe | {"epochs": 2}, {"seed": [1, 2]}, seed=5)
     with pytest.raises(ConfigError, match=r"another `recipe`, `space`, `seed`: take another"):
         search(load_search(other), tmp_path / "out")
+
+
+@pytest.mark.parametrize("url", ["nosuch://user:secret@host/db", "sqlite:////no/such/folder/x.db"])
+def test_a_storage_that_cannot_be_used_is_an_error_without_its_password(
+    tiny_recipe: Recipe, tmp_path: Path, url: str
+) -> None:
+    from biospan.train.search import search
+
+    recipe = write(tmp_path / "s.toml", tiny_recipe, {"seed": [1]}, storage=url)
+    with pytest.raises(ConfigError, match="`storage` .* cannot be used") as error:
+        search(load_search(recipe), tmp_path / "out")
+    assert "secret" not in str(error.value)

@@ -13,6 +13,7 @@ from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial
 
+from biospan.errors import ConfigError
 from biospan.train.claims import Claims
 from biospan.train.space import Range, SearchConfig
 
@@ -32,14 +33,13 @@ def settings(config: SearchConfig) -> dict[str, Any]:
 
 
 def join(config: SearchConfig, folder: Path) -> Claims:
-    """The study, made by whoever comes first, and this folder's part in it."""
+    """The study, made by whoever comes first, and this folder's part in it.
+
+    Raises:
+        ConfigError: If the storage cannot be used.
+    """
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # the search tells it all
-    storage: optuna.storages.BaseStorage
-    if "://" in config.storage:
-        storage = RDBStorage(config.storage)
-    else:
-        path = config.storage or str(folder / JOURNAL_FILE)
-        storage = JournalStorage(JournalFileBackend(path))
+    storage = _storage(config, folder)
     name = sha256(json.dumps(settings(config)).encode()).hexdigest()[:16]
     study = optuna.create_study(
         study_name=f"biospan-{name}",
@@ -49,6 +49,17 @@ def join(config: SearchConfig, folder: Path) -> Claims:
         load_if_exists=True,
     )
     return Claims(study, folder, config.trials, shared=bool(config.storage))
+
+
+def _storage(config: SearchConfig, folder: Path) -> optuna.storages.BaseStorage:
+    if "://" not in config.storage:
+        path = config.storage or str(folder / JOURNAL_FILE)
+        return JournalStorage(JournalFileBackend(path))
+    try:
+        return RDBStorage(config.storage)
+    except Exception as error:  # of the driver, of which there are many
+        shown = config.storage.rpartition("@")[2]  # without user and password
+        raise ConfigError(f"`storage` {shown} cannot be used: {error}") from error
 
 
 def _pruner(config: SearchConfig) -> optuna.pruners.BasePruner:
