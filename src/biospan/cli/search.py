@@ -10,7 +10,7 @@ from biospan.errors import MissingDependencyError
 
 
 def search(
-    recipe: Annotated[Path, typer.Argument(help="TOML file with a table [search].")],
+    recipe: Annotated[Path, typer.Argument(help="TOML file with a table `search`.")],
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Folder of the search; runs/RECIPE by default."),
