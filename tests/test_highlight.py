@@ -205,6 +205,21 @@ def test_a_score_is_in_the_title_and_nowhere_without_one() -> None:
     assert 'title="DNA"' in highlight.to_html("p53", [Span(0, 3, "DNA")])
 
 
+def test_fragments_of_a_page_colour_a_label_alike() -> None:
+    labels = ["Cell", "Gene", "Organ"]
+    page = highlight.fragment("abc", [Span(i, i + 1, name) for i, name in enumerate(labels)])
+    for index, name in enumerate(labels):
+        alone = highlight.fragment("abc"[index], [Span(0, 1, name)], labels=labels)
+        assert re.findall("<mark.*?</mark>", page)[index] in alone
+
+
+def test_a_quiet_span_is_not_filled() -> None:
+    html = highlight.fragment("p53", [Span(0, 3, "DNA", quiet=True)])
+    colour = highlight.PALETTE[highlight.FIXED_COLOURS["DNA"]][0]
+    assert f'class="quiet" style="border-color:{colour}"' in html
+    assert "background" not in html
+
+
 @given(surrogates)
 def test_only_lone_surrogates_are_replaced_and_offsets_stay(text: str) -> None:
     mixed = f"{text}\ud800é\U0001f9ec"

@@ -76,6 +76,14 @@ def test_right_entities_are_quiet_and_wrong_ones_are_not() -> None:
     assert len(re.findall(r'<mark style="background[^>]*><bdi>p53', html)) == 1
 
 
+def test_an_entity_that_is_given_twice_is_shown_once() -> None:
+    twice = Entity(0, 4, "protein", "IL-2", id="1"), Entity(0, 4, "protein", "IL-2", id="2")
+    comparison = compare(Document("IL-2 binds.", entities=twice), Document("IL-2 binds."))
+    html = snippets.to_html(snippets.sentences(comparison)[0], ["protein"])
+    assert html.count("<mark") == 1
+    assert "more" not in html
+
+
 def test_entities_that_others_hide_are_counted() -> None:
     text = "IL-2 gene binds."
     outer, inner = Entity(0, 9, "DNA", "IL-2 gene"), Entity(0, 4, "protein", "IL-2")

@@ -50,9 +50,8 @@ def repeated(comparisons: Sequence[Comparison], kind: Kind) -> list[Repeated]:
     counts: Counter[tuple[str, tuple[str, ...]]] = Counter()
     forms: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for comparison in comparisons:
-        side = comparison.document.entities if in_gold else comparison.predicted
-        spans = {(entity.start, entity.end, entity.label): entity for entity in side}
-        totals.update((_key(entity), entity.label) for entity in spans.values())
+        side = comparison.gold if in_gold else comparison.predicted
+        totals.update((_key(entity), entity.label) for entity in side)
         for mistake in comparison.mistakes:
             if mistake.kind is kind and mistake.in_gold is in_gold:
                 pair = (mistake.entity, mistake.opposite)

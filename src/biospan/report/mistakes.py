@@ -69,12 +69,14 @@ class Comparison:
 
     Attributes:
         document: The gold document.
+        gold: Every gold entity, once.
         predicted: Every predicted entity, once.
         right: The predicted entities that are right.
         mistakes: By place; those of the gold side first where two start together.
     """
 
     document: Document
+    gold: tuple[Entity, ...]
     predicted: tuple[Entity, ...]
     right: frozenset[tuple[int, int, str]]
     mistakes: tuple[Mistake, ...]
@@ -90,6 +92,7 @@ def compare(gold: Document, predicted: Document) -> Comparison:
     mistakes += _classified(wrong, missing, in_gold=False)
     return Comparison(
         document=gold,
+        gold=tuple(gold_entities.values()),
         predicted=tuple(predicted_entities.values()),
         right=frozenset(right),
         mistakes=tuple(sorted(mistakes, key=lambda m: (m.entity.start, not m.in_gold))),

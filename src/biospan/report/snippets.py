@@ -62,12 +62,12 @@ def to_html(snippet: Snippet, labels: Iterable[str]) -> Html:
         f"<bdi>{shown(document.id[:80])}</bdi> {start:,}–{end:,}</p>"
     ]
     for side, entities in (
-        ("gold", document.entities),
+        ("gold", snippet.comparison.gold),
         ("predicted", snippet.comparison.predicted),
     ):
         spans = [
             _span(entity, start, end, snippet.comparison)
-            for entity in dict.fromkeys(entities)
+            for entity in entities
             if entity.start < end and entity.end > start
         ]
         text = inert(document.text[start:end])

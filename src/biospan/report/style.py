@@ -24,7 +24,7 @@ nav ol{display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;margin:1.25rem 0 0;padding
 list-style:none;border:solid var(--rule);border-width:1px 0;font-size:.92rem}
 nav a{text-decoration:none}
 nav a:hover{text-decoration:underline}
-.tiles{display:flex;flex-wrap:wrap;gap:1.25rem 2.75rem;margin:0}
+.tiles{display:flex;flex-wrap:wrap;gap:1.25rem 1.6rem;margin:0}
 .tiles div{min-width:6.5rem}
 .tiles div:first-child dd{color:var(--accent)}
 .tiles dt{color:var(--dim);font-size:.82rem}
