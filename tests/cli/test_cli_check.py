@@ -52,6 +52,14 @@ def test_a_file_is_compared_with_another_file(run_cli: RunCli, tmp_path: Path) -
     assert "`1`: there `2`" in done.out
 
 
+def test_what_a_file_is_compared_with_has_to_be_sound(run_cli: RunCli, tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"id": "1", "text": "The same."}\n')
+    (tmp_path / "b.jsonl").write_text("{\n")
+    done = run_cli("check", tmp_path / "a.jsonl", "--against", tmp_path / "b.jsonl")
+    assert (done.code, done.out) == (65, "")
+    assert "b.jsonl:1: not JSON" in done.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

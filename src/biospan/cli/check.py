@@ -67,10 +67,13 @@ def _read(corpus: str, split: str | None, path: Path | None) -> tuple[list[Docum
 
 
 def _read_others(against: str | None, corpus: str, path: Path | None) -> list[Document]:
-    from biospan import corpora
+    """The documents to compare with, which have to be sound."""
+    from biospan import corpora, formats
 
     if against is None:
         return []
     if corpus in corpora.CORPORA and against in corpora.SPLITS:
         return corpora.read_corpus(corpus, against, path=path)
-    return _read(against, None, None)[0]
+    if against in corpora.CORPORA:
+        return corpora.read_corpus(against, "all")
+    return list(formats.read(against))
