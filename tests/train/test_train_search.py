@@ -180,6 +180,8 @@ def test_a_worker_ends_soon_after_the_search_that_started_it_is_killed(
 ) -> None:
     import psutil
 
+    from biospan.train import study
+
     recipe = write(tmp_path / "s.toml", tiny_recipe | {"epochs": 1000}, {"seed": [1, 2]})
     process = in_process(recipe, "-o", str(tmp_path / "out"), "--workers", "2")
     wait_for(process, r"trial \d, epoch 2:")
@@ -189,6 +191,8 @@ def test_a_worker_ends_soon_after_the_search_that_started_it_is_killed(
     _, alive = psutil.wait_procs(workers, timeout=30)
     assert len(workers) >= 2
     assert not alive
+    trials = study.join(load_search(recipe), tmp_path / "out").study.get_trials()
+    assert [trial.state.name for trial in trials] == ["RUNNING", "RUNNING"]  # to be gone on with
 
 
 def test_tpe_makes_so_many_trials_within_the_ranges_and_can_be_given_more(

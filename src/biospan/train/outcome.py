@@ -53,12 +53,13 @@ class Row:
     def of(cls, trial: FrozenTrial) -> "Row":
         """The row of an Optuna trial."""
         scores = trial.intermediate_values
-        epoch = max(scores, key=lambda epoch: scores[epoch], default=None)
+        epoch = max(scores, key=lambda epoch: scores[epoch], default=0)
+        complete = trial.state == TrialState.COMPLETE
         return cls(
             number=trial.number,
             state=_STATES[trial.state],
-            micro_f1=None if epoch is None else scores[epoch],
-            epoch=epoch,
+            micro_f1=trial.value if complete else scores.get(epoch),
+            epoch=epoch or None,
             settings=dict(trial.params),
             seconds=trial.user_attrs.get(SECONDS),
             reason=trial.user_attrs.get(REASON, ""),

@@ -78,7 +78,7 @@ def _check_same(config: SearchConfig, folder: Path) -> None:
     path = folder / SETTINGS_FILE
     settings = study.settings(config)
     if not path.is_file():
-        path.write_text(json.dumps(settings, indent=2) + "\n")
+        checkpoint.write_whole(path, checkpoint.as_text(settings))
     earlier = json.loads(path.read_text(encoding="utf-8"))
     changed = [key for key in settings if settings[key] != earlier.get(key)]
     if changed:
@@ -131,7 +131,7 @@ def _make(config: SearchConfig, trial: Trial, folder: Path, say: workers.Say) ->
         tell(TrialState.PRUNED)
     except ConfigError as error:  # it diverged, or its settings do not go together
         tell(TrialState.FAIL, reason=str(error))
-    except BiospanError:  # what no trial could do without
+    except (BiospanError, OSError):  # what no trial could do without: a corpus, space on the disk
         raise
     except Exception as error:
         logger.warning("trial %d", trial.number, exc_info=True)
