@@ -204,6 +204,26 @@ def test_a_page_of_many_long_documents_stays_small() -> None:
     assert len(html) < 4_000_000
 
 
+def test_many_and_long_labels_leave_the_page_small() -> None:
+    text = "a " * 400
+    gold = [(2 * i, 2 * i + 1, f"label{i}", None) for i in range(300)]
+    gold += [
+        (600, 601, "x" * 100_000, None),
+        (602, 603, "label7", None),
+        (604, 605, "label7", None),
+    ]
+    predicted = [
+        (start, end, name.replace("label3", "label4"), 0.5) for start, end, name, _ in gold
+    ]
+    html = written([side(text, "1", *gold)], [side(text, "1", *predicted)])
+    shown = "".join(read(html).text)
+    n_labels = len({name for _, _, name, _ in gold + predicted})
+    assert f"{n_labels - 30} rarer labels" in shown
+    assert "x" * 60 + "…" in shown
+    assert "x" * 61 not in html
+    assert len(html) < 2_000_000
+
+
 def test_nothing_to_compare_gives_a_page_all_the_same() -> None:
     for documents in ([], [Document("Nothing here.", "1")]):
         assert "all 0 sentences" in "".join(read(written(documents, documents)).text)

@@ -22,6 +22,8 @@ class HtmlCell(Html):
     __slots__ = ()
 
 
+_LONGEST_LABEL = 60  # characters that are shown
+
 Cell = str | int | float | None
 
 
@@ -43,8 +45,14 @@ def quoted(text: str, *, limit: int = 120) -> Html:
     return Html(f"<bdi>{shown(line if len(line) <= limit else line[:limit] + '…')}</bdi>")
 
 
+def short(name: str) -> str:
+    """A label as it is shown: inert, and cut if it is long."""
+    return inert(name if len(name) <= _LONGEST_LABEL else f"{name[:_LONGEST_LABEL]}…")
+
+
 def label(name: str, labels: Iterable[str]) -> Html:
     """A label with its colour before it."""
+    name, labels = short(name), map(short, labels)
     colour = highlight.PALETTE[highlight.colour_index(name, labels)][0]
     swatch = f'<i class="swatch" style="background:{colour}"></i>'
     return Html(f'<span class="label">{swatch}<bdi>{shown(name)}</bdi></span>')

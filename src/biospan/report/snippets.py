@@ -9,7 +9,7 @@ from typing import TypeVar
 from biospan import segment
 from biospan.document import Document, Entity
 from biospan.highlight import Span, cut, fragment
-from biospan.report.markup import Html, inert, shown
+from biospan.report.markup import Html, inert, short, shown
 from biospan.report.mistakes import Comparison, Mistake
 
 T = TypeVar("T")
@@ -55,7 +55,7 @@ def spread(items: Sequence[T], limit: int) -> list[T]:
 def to_html(snippet: Snippet, labels: Iterable[str]) -> Html:
     """Gold above predicted: mistakes filled, what is right underlined."""
     start, end = _window(snippet)
-    document, labels = snippet.comparison.document, sorted(map(inert, labels))
+    document, labels = snippet.comparison.document, sorted(map(short, labels))
     kinds = ", ".join(dict.fromkeys(mistake.kind for mistake in snippet.mistakes))
     parts = [
         f'<div class="snippet"><p><b>{shown(kinds)}</b> '
@@ -113,7 +113,7 @@ def _span(entity: Entity, start: int, end: int, comparison: Comparison) -> Span:
     return Span(
         max(entity.start, start) - start,
         min(entity.end, end) - start,
-        inert(entity.label),
+        short(entity.label),
         entity.score,
         quiet=(entity.start, entity.end, entity.label) in comparison.right,
     )

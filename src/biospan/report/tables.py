@@ -5,11 +5,13 @@ from collections.abc import Sequence
 
 from biospan.report import charts, frequent
 from biospan.report.analysis import Analysis
-from biospan.report.markup import Cell, Html, HtmlCell, label, note, quoted, table
+from biospan.report.markup import Cell, Html, HtmlCell, label, note, quoted, short, table
 from biospan.report.mistakes import KINDS, NOTHING, Kind, by_label, confusion
 from biospan.report.reliability import N_BINS, Bin
 
 N_FREQUENT = 20
+MAX_CONFUSED = 30  # labels of the confusion matrix; rarer ones share a row and a column
+_OTHER = "\0"  # stands for them
 
 _GOLD_KINDS = tuple(kind for kind in KINDS if kind is not Kind.SPURIOUS)
 _PREDICTED_KINDS = tuple(kind for kind in KINDS if kind is not Kind.MISSED)
@@ -90,19 +92,27 @@ def kinds(analysis: Analysis) -> list[Html]:
 
 def confusion_matrix(analysis: Analysis) -> list[Html]:
     """Gold labels against predicted labels of the entities with the same span."""
-    counts = confusion(analysis.comparisons)
-    names = analysis.labels
+    spans = analysis.scores.spans
+    by_size = sorted(spans, key=lambda name: -(spans[name].support + spans[name].fp))
+    names = sorted(by_size[:MAX_CONFUSED])
+    others = set(by_size[MAX_CONFUSED:])
+    counts: Counter[tuple[str, str]] = Counter()
+    for (gold, predicted), n in confusion(analysis.comparisons).items():
+        counts[
+            _OTHER if gold in others else gold, _OTHER if predicted in others else predicted
+        ] += n
+    listed = [*names, *([_OTHER] if others else []), NOTHING]
+    titles = {NOTHING: "not there", _OTHER: f"{len(others):,} rarer labels"}
     rows: list[list[Cell]] = []
-    for gold in [*names, NOTHING]:
-        total = sum(counts[gold, predicted] for predicted in [*names, NOTHING])
-        row: list[Cell] = [label(gold, names) if gold else "not there"]
-        for predicted in [*names, NOTHING]:
+    for gold in listed:
+        total = sum(counts[gold, predicted] for predicted in listed)
+        row: list[Cell] = [titles.get(gold) or label(gold, spans)]
+        for predicted in listed:
             is_corner = gold == predicted == NOTHING
-            row.append(
-                None if is_corner else _heat(counts[gold, predicted], total, gold == predicted)
-            )
+            is_right = gold == predicted != _OTHER
+            row.append(None if is_corner else _heat(counts[gold, predicted], total, is_right))
         rows.append([*row, total])
-    head = ["gold", *names, "not there", "sum"]
+    head = ["gold", *(titles.get(name) or short(name) for name in listed), "sum"]
     return [
         note(
             "Rows are gold labels, columns predicted labels, for entities with exactly the same "
@@ -110,7 +120,7 @@ def confusion_matrix(analysis: Analysis) -> list[Html]:
             "gold entities in the last column (missed), predicted ones in the last row (spurious); "
             "a wrong edge puts one into each."
         ),
-        table(head, rows, groups=[("", 1), ("predicted", len(names) + 1), ("", 1)]),
+        table(head, rows, groups=[("", 1), ("predicted", len(listed)), ("", 1)]),
     ]
 
 
