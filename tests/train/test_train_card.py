@@ -2,6 +2,7 @@
 
 import copy
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -90,7 +91,7 @@ def test_what_the_record_says_the_card_says(path: tuple[str | int, ...]) -> None
 def test_the_figures_are_the_records_own() -> None:
     text = written(record())
     for figure in (
-        *("1717 abstracts", "1919 to choose", "Epoch 2 of 9", "0.6161, 0.6262", "77, 78"),
+        *("1717 documents", "1919 to choose", "Epoch 2 of 9", "0.6161, 0.6262", "77, 78"),
         *(
             "66 minutes",
             "51.5 MB",
@@ -143,3 +144,15 @@ def test_without_exclusions_it_says_none() -> None:
     provenance = record()
     provenance["recipe"]["exclude"] = []
     assert "Left out of training: none." in written(provenance)
+
+
+def test_of_a_corpus_of_ones_own_nothing_is_said_that_is_true_of_jnlpba(tmp_path: Path) -> None:
+    provenance = record()
+    provenance["recipe"]["corpus"] = str(tmp_path)
+    provenance["development"] = {str(tmp_path): provenance["development"]["jnlpba"]}
+    text = written(provenance)
+    assert f"Corpus: `{tmp_path}`. Read from this path. Licence: not stated." in text
+    assert f"Corpus `{tmp_path}` (as its files are), exact span and label:" in text
+    assert "## Labels\n\n- DNA\n- protein\n" in text
+    assert "| protein | 1.0000 | 0.5000 | 0.6667 | 2 |" in text
+    assert not re.search(r"GENIA|JNLPBA|jnlpba|PubMed|abstracts|promoter|English|None", text)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from biospan.corpora import find_corpus
+from biospan.corpora import CORPORA, find_corpus
 from biospan.model_config import ModelConfig
 
 # Weights that are known by their checksum.
@@ -28,7 +28,7 @@ def write(config: ModelConfig) -> str:
         [
             "# Biospan model",
             "",
-            "Marks entities in English biomedical text. For reading and mining the literature, "
+            f"Marks entities in {_texts(record)}. For reading and mining the literature, "
             "for curation with a human in the loop, and for research. Not a medical device: "
             "do not base decisions about patients on it.",
             "",
@@ -40,7 +40,18 @@ def write(config: ModelConfig) -> str:
     )
 
 
+def _is_known(record: Mapping[str, Any]) -> bool:
+    """Whether the corpus is a known one, of which more can be said than what is in the record."""
+    return record["recipe"]["corpus"] in CORPORA
+
+
+def _texts(record: Mapping[str, Any]) -> str:
+    return "English biomedical text" if _is_known(record) else "text like that it was trained on"
+
+
 def _labels(config: ModelConfig) -> list[str]:
+    if not _is_known(config.provenance):
+        return ["## Labels", "", *(f"- {label}" for label in config.labels), ""]
     rows = [f"| {label} | {_EXAMPLES.get(label, '')} |" for label in config.labels]
     return ["## Labels", "", "| label | examples |", "|---|---|", *rows, ""]
 
@@ -56,8 +67,8 @@ def _training(record: Mapping[str, Any]) -> list[str]:
     return [
         "## Training",
         "",
-        f"Corpus: {recipe['corpus']}. {corpus.source} Licence: {corpus.licence}.",
-        f"{record['train']['documents']} abstracts to learn from (sha256 of their content "
+        f"Corpus: `{recipe['corpus']}`. {corpus.source} Licence: {corpus.licence}.",
+        f"{record['train']['documents']} documents to learn from (sha256 of their content "
         f"`{record['train']['sha256']}`), {record['dev']['documents']} to choose the epoch by "
         f"(`{record['dev']['sha256']}`). Left out of training: {left_out}.",
         "",
@@ -90,8 +101,9 @@ def _results(record: Mapping[str, Any]) -> list[str]:
     gates = record["gates"]
     lines = ["## Results on the development split", ""]
     for name, report in record["development"].items():
+        form = _FORMS.get(name, "as its files are")
         spans = report["spans"]
-        lines += [f"Corpus `{name}` ({_FORMS.get(name, 'as it is')}), exact span and label:", ""]
+        lines += [f"Corpus `{name}` ({form}), exact span and label:", ""]
         lines += ["| | precision | recall | F1 | support |", "|---|---|---|---|---|"]
         averages = {row: spans[row] for row in ("micro", "macro", "weighted")}
         for row, scores in {**spans["rows"], **averages}.items():

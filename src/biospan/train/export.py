@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from biospan.corpora import CORPORA, find_corpus, read_corpus
+from biospan.corpora import CORPORA, read_corpus
 from biospan.document import Document, Entity
 from biospan.errors import MissingInputError, ModelError
 from biospan.model_config import INPUT_NAMES
@@ -248,11 +248,10 @@ def _pack_gate(
 
 def _development(tagger: Tagger, config: TrainConfig) -> dict[str, Any]:
     """Reports on the development split of each form of the corpus that is there."""
-    folder = find_corpus(config.corpus).folder
+    known = CORPORA.get(config.corpus)
+    forms = [name for name, corpus in CORPORA.items() if known and corpus.folder == known.folder]
     reports = {}
-    for name, corpus in CORPORA.items():
-        if corpus.folder != folder:
-            continue
+    for name in forms or [config.corpus]:
         try:
             gold = read_corpus(name, config.dev_split, path=config.corpus_path or None)
         except MissingInputError as error:
