@@ -1,6 +1,6 @@
 """The CRF head against enumerating every tag sequence, and against the NumPy decoder."""
 
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -59,7 +59,7 @@ def path_score(crf: Any, tag_set: TagSet, sentence: Sentence, path: tuple[int, .
     total = sum(float(row[tag]) for row, tag in zip(emissions, path, strict=True))
     if opens:
         total += crf.starts[path[0]].item() if tag_set.starts[path[0]] else -np.inf
-    for before, after in zip(path, path[1:], strict=False):
+    for before, after in pairwise(path):
         allowed = tag_set.transitions[before, after]
         total += crf.transitions[before, after].item() if allowed else -np.inf
     if closes:
@@ -84,7 +84,7 @@ def batches(draw: st.DrawFn, tag_set: TagSet) -> list[Sentence]:
             for path in every_path(tag_set, length)
             if (not opens or tag_set.starts[path[0]])
             and (not closes or tag_set.ends[path[-1]])
-            and all(tag_set.transitions[x, y] for x, y in zip(path, path[1:], strict=False))
+            and all(tag_set.transitions[x, y] for x, y in pairwise(path))
         ]
         gold = legal[draw(st.integers(0, len(legal) - 1))]
         sentences.append((emissions, list(gold), opens, closes))
@@ -112,7 +112,7 @@ def test_log_likelihood_and_its_gradient_equal_enumeration(
         assert value.item() == pytest.approx(gold - total, abs=1e-4)
         # Of each transition: how often gold has it, less how often it is to be expected.
         for path, score in [*zip(paths, -np.exp(scores - total), strict=True), (sentence[1], 1.0)]:
-            for before, after in zip(path, path[1:], strict=False):
+            for before, after in pairwise(path):
                 gradient[before, after] += float(score)
     found.sum().backward()
     assert torch.allclose(crf.transitions.grad, gradient, atol=1e-4)

@@ -31,9 +31,10 @@ class Exported:
 @pytest.fixture(scope="module")
 def exported(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exported]:
     """Exported once: the exporter of torch takes its time."""
-    from biospan.train import export, loop
+    from biospan.train import export
+    from biospan.train.run import restore
 
-    run = loop.restore(tiny_run)
+    run = restore(tiny_run)
     folder = tmp_path_factory.mktemp("exported") / "model"
     with pytest.MonkeyPatch.context() as patch:
         graph = export.to_onnx(run.model)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from biospan.errors import ConfigError
+from biospan.tags import TagSet
 from biospan.train.config import TrainConfig, from_mapping
 from conftest import save_encoder, small_tokenizer
 
@@ -38,13 +39,14 @@ def random_inputs(seed: int, n_windows: int, n_pieces: int, n_tokens: int) -> di
     }
 
 
-def tagger_model(encoder: Path, n_tags: int = 5) -> Any:
+def tagger_model(encoder: Path) -> Any:
     import torch
 
     from biospan.train.model import EncoderTagger, load_encoder
 
     torch.manual_seed(1)
-    return EncoderTagger(load_encoder(recipe(encoder))[0], n_tags=n_tags, dropout=0.5)
+    tag_set = TagSet(("DNA", "protein"))
+    return EncoderTagger(load_encoder(recipe(encoder)).module, tag_set, dropout=0.5)
 
 
 def test_each_token_gets_the_row_of_its_first_piece() -> None:
@@ -64,7 +66,7 @@ def test_each_token_gets_the_row_of_its_first_piece() -> None:
             stacked = torch.stack([windows, places, input_ids * attention_mask], dim=-1)
             return SimpleNamespace(last_hidden_state=stacked.float())
 
-    model = EncoderTagger(Places(), n_tags=3, dropout=0.0)
+    model = EncoderTagger(Places(), TagSet(("DNA",)), dropout=0.0)
     with torch.no_grad():
         model.head.weight.copy_(torch.eye(3))
         model.head.bias.zero_()

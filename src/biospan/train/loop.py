@@ -21,6 +21,7 @@ from biospan.model_config import INPUT_NAMES
 from biospan.scoring import Report, evaluate
 from biospan.train import checkpoint, data, parallel, speed
 from biospan.train import record as records
+from biospan.train.checkpoint import write_whole
 from biospan.train.config import TrainConfig
 from biospan.train.data import Batch, Example
 from biospan.train.model import EncoderTagger, arithmetic
@@ -246,7 +247,7 @@ class _Training:
         run, folder = self._run, self._folder
         report = evaluate(run.dev, run.tagger(self._config.precision).tag_many(run.dev))
         if records.add_epoch(run.record, epoch, loss, report):
-            checkpoint.write_whole(folder / WEIGHTS_FILE, save(_contiguous(run.model)))
+            write_whole(folder / WEIGHTS_FILE, save(_contiguous(run.model)))
         run.record["seconds"] = round(time.monotonic() - self._started, 1)
         records.write(run.record, folder)
         records.draw(folder, run.record)
