@@ -16,7 +16,7 @@ LAYERS = (
     ("document",),
     ("tags",),
     ("segment", "formats"),
-    ("download", "corpora"),
+    ("unpack", "download", "corpora"),
     ("model_config",),
     ("tokenizer_check",),
     ("model_dir", "runtime", "pieces", "decode"),

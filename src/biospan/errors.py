@@ -12,7 +12,7 @@ where it has one:
     66   an input that is not there
     69   a model that cannot be used, or an optional package that is not installed
     73   an output that cannot be created
-    74   an error of the operating system while reading or writing
+    74   an error of the operating system or the network while reading or writing
     78   a recipe or option with unknown keys or bad values
     130  interrupted (SIGINT); 143 where a shell reports an end by SIGTERM
 """
@@ -53,6 +53,12 @@ class MissingInputError(BiospanError):
     """A file, folder or corpus that is not there."""
 
     exit_code = 66
+
+
+class DownloadError(BiospanError, OSError):
+    """Something that could not be fetched."""
+
+    exit_code = 74
 
 
 class ModelError(BiospanError):

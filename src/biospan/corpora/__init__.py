@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from biospan.corpora import jnlpba, own
 from biospan.corpora.description import (
@@ -19,6 +20,7 @@ from biospan.corpora.description import (
     statistics,
 )
 from biospan.document import Document
+from biospan.download import OnProgress
 from biospan.errors import ConfigError, InputError, nearest
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "Corpus",
     "CorpusStatistics",
     "compare_with_published",
+    "download_corpus",
     "find_corpus",
     "read_corpus",
     "statistics",
@@ -97,6 +100,34 @@ def find_corpus(name: str) -> Corpus:
         f"unknown corpus `{name}`, nor is there a file or folder of that name. "
         f"{nearest(name, CORPORA)}"
     )
+
+
+def download_corpus(
+    name: str, url: str, *, on_progress: OnProgress = lambda done, total: None
+) -> tuple[Path, dict[str, Any] | None]:
+    """Fetch a known corpus, or a part of it, into the user's cache, where `read_corpus` looks last.
+
+    `.tar.gz`, `.zip` or one `.iob2` file, plain or gzipped. Nothing is kept of it if it has not
+    the published counts.
+
+    Args:
+        name: A name in `CORPORA`.
+        url: Of scheme http, https or file.
+        on_progress: Called now and then with the bytes fetched so far, and in all if known.
+
+    Returns:
+        The corpus's folder, and, if the URL had been fetched before and nothing was done, the
+        record of that: `url`, `date`, `sha256`, `bytes`, `files`.
+
+    Raises:
+        ConfigError: If the corpus is not a known one, or the URL is none.
+        MissingInputError: If the server says that there is nothing.
+        DownloadError: If the server cannot be reached or the connection breaks.
+        InputError: If what was fetched is not the corpus.
+        OutputError: If that part of the corpus is there already, or cannot be written.
+    """
+    _check_known("corpus", name, CORPORA)
+    return jnlpba.download(url, on_progress)
 
 
 def compare_with_published(name: str, split: str, counted: CorpusStatistics) -> list[Comparison]:

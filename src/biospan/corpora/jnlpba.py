@@ -1,22 +1,35 @@
 """The JNLPBA corpus: its two forms, its official files and splits, and the published counts."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import MappingProxyType
+from typing import Any
+from urllib.parse import urlsplit
 
 from biospan import tags
-from biospan.corpora.description import Corpus, CorpusStatistics
+from biospan.corpora.description import Corpus, CorpusStatistics, compare, statistics
 from biospan.document import Document
-from biospan.download import cache_folder
+from biospan.download import OnProgress, add, cache_folder
 from biospan.errors import InputError, MissingInputError
 from biospan.formats import brat, iob2
 from biospan.formats.text import read_text
+from biospan.unpack import unpack
 
 N_DEV = 200
 FOLDER = "jnlpba"
 TRAINING_FILE = "Genia4ERtask2.iob2"
 TEST_FILE = "Genia4EReval2.iob2"
+
+# Which published counts a part of the corpus must have.
+_PARTS = {
+    TRAINING_FILE: "all",
+    TEST_FILE: "test",
+    "standoff/train": "all",
+    "standoff/test": "test",
+}
+_TEXT = re.compile(r"standoff/(train|test)/[A-Za-z0-9][A-Za-z0-9_-]*\.(txt|ann)")
 
 
 def _published(
@@ -113,6 +126,47 @@ def find_folder(path: Path | str | None = None) -> Path:
         f"corpus `{FOLDER}`: nothing at {', '.join(map(str, places))}. {_HOW_TO_GET} "
         f"Or set BIOSPAN_DATA to the folder that holds `{FOLDER}`."
     )
+
+
+def download(url: str, on_progress: OnProgress) -> tuple[Path, dict[str, Any] | None]:
+    """Fetch an archive or single file with parts of the corpus into the user's cache.
+
+    What is wanted is taken out of it, and must have the published counts.
+
+    Returns:
+        The corpus's folder, and what `biospan.download.add` says.
+
+    Raises:
+        BiospanError: As `biospan.download.add`.
+    """
+    folder = cache_folder() / FOLDER
+    name = PurePosixPath(urlsplit(url).path).name
+    lone = PurePosixPath(TEST_FILE if "eval" in name.lower() else TRAINING_FILE)
+
+    def unpack_checked(archive: Path, new: Path) -> None:
+        unpack(archive, new, place=_place, lone=lone)
+        _check_counts(new)
+
+    return folder, add(url, folder, unpack=unpack_checked, on_progress=on_progress)
+
+
+def _place(member: PurePosixPath) -> PurePosixPath | None:
+    """Where a file of an archive belongs; its last folders count, not those above."""
+    if member.name in (TRAINING_FILE, TEST_FILE):
+        return PurePosixPath(member.name)
+    last = PurePosixPath(*member.parts[-3:])
+    return last if _TEXT.fullmatch(str(last)) else None
+
+
+def _check_counts(folder: Path) -> None:
+    """Refuse parts of the corpus that are not as published."""
+    for part, split in _PARTS.items():
+        if (folder / part).exists():
+            documents = (iob2.read if part.endswith(".iob2") else brat.read)(folder / part)
+            compared = compare(statistics(documents), _PUBLISHED[split])
+            if different := [pair for pair in compared if not pair.matches]:
+                counts = (f"{row.name} {row.counted:,} of {row.published:,}" for row in different)
+                raise InputError(f"`{part}` is not as published: {', '.join(counts)}")
 
 
 def read_columns(folder: Path, split: str) -> list[Document]:
