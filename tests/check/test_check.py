@@ -12,7 +12,7 @@ from biospan.check import Finding, Findings, check
 from biospan.document import Document, Entity, Passage, Sentence
 from biospan.segment import token_spans
 
-WARNINGS = set(Finding) - {Finding.UNREADABLE, Finding.WHITE_SPACE, Finding.INSIDE_WORD}
+WARNINGS = set(Finding) - {Finding.UNREADABLE, Finding.WHITE_SPACE}
 
 
 def document(text: str, *entities: tuple[str, str], id_: str = "1") -> Document:
@@ -194,12 +194,12 @@ def test_documents_of_another_split_are_found_by_text_and_by_id() -> None:
 
 def test_problems_are_listed_in_full_and_warnings_up_to_the_limit() -> None:
     documents = [
-        document("The p53x gene.", ("p53", "DNA"), ("p53x gene", "DNA"), id_=str(number))
+        document("The p53x gene.", ("p53x ", "DNA"), ("p53x gene", "DNA"), id_=str(number))
         for number in range(30)
     ]
     findings = check(documents, unreadable=["file:1: broken"])
     text = findings.to_text(limit=4)
-    assert text.count("ends inside of `p53x`") == findings.n_problems - 1 == 30
+    assert text.count("DNA 'p53x '") == findings.n_problems - 1 == 30
     assert "file:1: broken" in text
     assert "entities that overlap another one (30)" in text
     assert text.count(" overlaps ") == 4
@@ -219,5 +219,5 @@ def test_the_json_form_holds_everything_with_places_and_counts() -> None:
     assert data["problems"]["unreadable"] == [{"what": "x"}]
     assert data["warnings"]["repeated_id"][0]["counts"] == {"documents": 2}
     assert {*data["problems"], *data["warnings"]} == {kind.name.lower() for kind in Finding}
-    placed = check([document("a p53x", ("p53", "DNA"))]).to_dict()["problems"]["inside_word"][0]
+    placed = check([document("a p53x", ("p53", "DNA"))]).to_dict()["warnings"]["inside_word"][0]
     assert (placed["document"], placed["start"], placed["end"]) == ("1", 2, 5)

@@ -23,7 +23,7 @@ class Finding(StrEnum):
     UNLABELLED = "texts that are labelled here and not there"
 
 
-PROBLEMS = (Finding.UNREADABLE, Finding.WHITE_SPACE, Finding.INSIDE_WORD)
+PROBLEMS = (Finding.UNREADABLE, Finding.WHITE_SPACE)
 WARNINGS = tuple(kind for kind in Finding if kind not in PROBLEMS)
 
 

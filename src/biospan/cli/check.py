@@ -36,11 +36,11 @@ def check(
 
     Problems make data unusable, are listed in full, and end with exit code 65: lines that cannot
     be read (illegal tags, broken JSON, entities that the text contradicts), and entities that
-    start or end with white space or inside a word.
+    start or end with white space.
 
-    Warnings are for you to judge and end with exit code 0: duplicate documents and ids,
-    overlapping entities, entities across sentences, texts with several labels, and texts that
-    are labelled in one place and not in another.
+    Warnings are for you to judge and end with exit code 0: entities with an edge inside a word,
+    duplicate documents and ids, overlapping entities, entities across sentences, texts with
+    several labels, and texts that are labelled in one place and not in another.
     """
     from biospan.check import check as check_documents
 
