@@ -21,8 +21,8 @@ FORMAT_VERSION = 1
 INPUT_NAMES = ("input_ids", "mask", "token_starts")
 _MAX_LABELS = 256
 # Log domain; `biospan.decode` computes with the exponentials, which must not overflow.
-_MAX_TRANSITION = 50.0
-_NUMBERS = f"numbers from {-_MAX_TRANSITION} to {_MAX_TRANSITION}"
+MAX_TRANSITION = 50.0
+_NUMBERS = f"numbers from {-MAX_TRANSITION} to {MAX_TRANSITION}"
 _BRIEF = reprlib.Repr()
 _BRIEF.maxstring = _BRIEF.maxother = 80
 # Labels reach HTML, spreadsheets, JavaScript objects and file names. That the first character is
@@ -205,7 +205,7 @@ def _is_int(value: Any, low: int, high: int) -> bool:
 
 def _is_row(value: Any) -> bool:
     return isinstance(value, tuple) and all(
-        type(number) in (int, float) and abs(number) <= _MAX_TRANSITION for number in value
+        type(number) in (int, float) and abs(number) <= MAX_TRANSITION for number in value
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from biospan.errors import ConfigError, MissingInputError
 from biospan.train.config import TrainConfig, from_mapping, load_config
+from biospan.train.space import load_search
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
 
@@ -22,7 +23,8 @@ def problems(values: dict[str, Any]) -> list[str]:
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
 def test_every_recipe_of_the_project_is_valid(path: Path) -> None:
-    config = load_config(path)
+    is_search = path.name.startswith("search-")
+    config = load_search(path).train_config({}) if is_search else load_config(path)
     assert config.dev_split == "dev"
     assert from_mapping(config.to_dict()) == config
 

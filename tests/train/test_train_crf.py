@@ -124,10 +124,7 @@ def test_the_numpy_decoder_has_the_same_chain(scheme: Scheme) -> None:
     """What training calls the best and the likeliest is what is decoded at run time."""
     tag_set = TagSet(("DNA", "RNA"), scheme)
     crf = random_crf(tag_set, 1)
-    learned = crf.learned()
-    chain = decode.Chain.scored(
-        tag_set, learned["start_transitions"], learned["transitions"], learned["end_transitions"]
-    )
+    chain = decode.Chain.scored(tag_set, *crf.learned())
     rng = np.random.default_rng(2)
     for length in (1, 2, 3, 4):
         emissions = rng.normal(size=(length, len(tag_set.names)), scale=3).astype(np.float32)
@@ -153,11 +150,8 @@ def test_scores_of_all_zero_are_the_chain_of_a_softmax_head() -> None:
     from biospan.train.crf import Crf
 
     tag_set = TagSet(("DNA", "RNA"))
-    learned = Crf(tag_set).learned()
     legal = decode.Chain.legal(tag_set)
-    scored = decode.Chain.scored(
-        tag_set, learned["start_transitions"], learned["transitions"], learned["end_transitions"]
-    )
+    scored = decode.Chain.scored(tag_set, *Crf(tag_set).learned())
     for name in ("starts", "transitions", "ends"):
         assert np.array_equal(getattr(legal, name), getattr(scored, name))
 
@@ -169,6 +163,5 @@ def test_what_the_scheme_forbids_is_written_as_zero_and_scores_are_bounded() -> 
     crf = random_crf(tag_set, 0)
     with torch.no_grad():
         crf.transitions.fill_(80.0)
-    learned = crf.learned()
-    found = np.array(learned["transitions"])
+    found = np.array(crf.learned().transitions)
     assert np.array_equal(found, np.where(tag_set.transitions, 50.0, 0.0))

@@ -125,7 +125,8 @@ def test_the_best_epoch_is_kept_and_not_the_last(
         return SimpleNamespace(spans=level, to_dict=lambda: as_dict)
 
     models: list[Any] = []
-    start = loop.start
+    from biospan.train.run import start
+
     monkeypatch.setattr(loop, "evaluate", score)
 
     def remember_model(*args: Any) -> Any:

@@ -42,7 +42,7 @@ def test_the_rate_rises_and_then_falls_in_a_straight_line_to_zero(
 
     config = TrainConfig(encoder="x", learning_rate=0.5, warmup_ratio=ratio)
     weights = [torch.nn.Parameter(torch.zeros(2)) for _ in range(2)]
-    groups = [{"params": weights[:1]}, {"params": weights[1:], "lr": 0.05}]
+    groups: list[dict[str, Any]] = [{"params": weights[:1]}, {"params": weights[1:], "lr": 0.05}]
     optimizer = torch.optim.AdamW(groups, lr=0.5)
     rates = [set_rates(optimizer, config, step, n_steps) for step in range(n_steps)]
     rising = [0.5 * (step + 1) / n_warmup for step in range(n_warmup)]

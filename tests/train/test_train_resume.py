@@ -203,7 +203,7 @@ def test_sigterm_writes_a_checkpoint_and_says_how_to_go_on(
 
 
 def test_told_to_stop_it_stops_after_the_step(recipe: Recipe, tmp_path: Path) -> None:
-    steps = []
+    steps: list[Any] = []
     with pytest.raises(StoppedError, match="stopped after step 4 of"):
         fit(recipe, tmp_path, on_step=steps.append, should_stop=lambda: len(steps) == 4)
     assert n_steps(tmp_path) == 4

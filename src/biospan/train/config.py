@@ -206,7 +206,7 @@ def _check(key: str, value: Any, hint: Any) -> Any:
     expected = {bool: (bool,), int: (int,), float: (int, float), str: (str,)}[hint]
     if not isinstance(value, expected) or (isinstance(value, bool) and hint is not bool):
         raise ValueError(f"`{key}` is {value!r}, expected {hint.__name__}")
-    if isinstance(value, str | bool):
+    if not isinstance(value, int | float) or isinstance(value, bool):
         return value
     low, high = _RANGES[key]
     if not low <= value <= high:

@@ -12,9 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from biospan.model_config import MAX_TRANSITION
 from biospan.tags import TagSet
-
-MAX_SCORE = 50.0  # what a model directory may hold; see `biospan.model_config`
 
 
 class Sequences(NamedTuple):
@@ -33,6 +32,14 @@ class Sequences(NamedTuple):
     lengths: Tensor
     opens: Tensor
     closes: Tensor
+
+
+class Learned(NamedTuple):
+    """The scores as a model's configuration holds them; see `biospan.model_config`."""
+
+    start_transitions: tuple[float, ...]
+    transitions: tuple[tuple[float, ...], ...]
+    end_transitions: tuple[float, ...]
 
 
 class Crf(nn.Module):
@@ -83,17 +90,15 @@ class Crf(nn.Module):
         )
         return path - total
 
-    def learned(self) -> dict[str, tuple[float, ...] | tuple[tuple[float, ...], ...]]:
-        """The scores as a model's configuration holds them; 0 where the scheme forbids."""
+    def learned(self) -> Learned:
+        """The scores as plain numbers; 0 where the scheme forbids."""
         starts, transitions, ends = (
-            torch.where(torch.isinf(scores), 0.0, scores.clamp(-MAX_SCORE, MAX_SCORE)).tolist()
+            torch.where(
+                torch.isinf(scores), 0.0, scores.clamp(-MAX_TRANSITION, MAX_TRANSITION)
+            ).tolist()
             for scores in self._scores()
         )
-        return {
-            "start_transitions": tuple(starts),
-            "transitions": tuple(map(tuple, transitions)),
-            "end_transitions": tuple(ends),
-        }
+        return Learned(tuple(starts), tuple(map(tuple, transitions)), tuple(ends))
 
     def _scores(self) -> tuple[Tensor, Tensor, Tensor]:
         infinity = -torch.inf

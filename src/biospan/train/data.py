@@ -167,7 +167,7 @@ def to_batch(chosen: Sequence[Example], tagger: Tagger, device: torch.device) ->
     return Batch(
         {name: torch.from_numpy(array).to(device) for name, array in inputs.items()},
         torch.from_numpy(tag_ids).to(device),
-        _sequences(chosen, tag_ids.shape[1], device),
+        _sequences(chosen, inputs["token_starts"].shape[1], device),
     )
 
 

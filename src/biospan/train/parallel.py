@@ -32,8 +32,8 @@ class Processes:
         if self.count > 1:
             flat = torch.cat([tensor.flatten() for tensor in tensors])
             distributed.all_reduce(flat)
-            sizes = [tensor.numel() for tensor in tensors]
-            for tensor, total in zip(tensors, flat.split(sizes), strict=True):
+            totals = torch.split_with_sizes(flat, [tensor.numel() for tensor in tensors])
+            for tensor, total in zip(tensors, totals, strict=True):
                 tensor.copy_(total.view_as(tensor))
 
     def any(self, flag: bool) -> bool:

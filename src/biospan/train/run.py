@@ -45,8 +45,9 @@ class Run:
     def model_config(self) -> ModelConfig:
         """The runtime half's configuration, with the scores that a CRF has learned by now."""
         crf = self.model.crf
-        learned: dict[str, Any] = crf.learned() if crf is not None else {}
-        return dataclasses.replace(self.base_config, **learned)
+        if crf is None:
+            return self.base_config
+        return dataclasses.replace(self.base_config, **crf.learned()._asdict())
 
     def tagger(self, precision: str = "fp32") -> Tagger:
         """A tagger on the torch weights as they are."""
