@@ -43,6 +43,9 @@ def record(folder: Path) -> dict[str, Any]:
         {"corpus": "jnlpba", "tokens": "given"},
         {"context": "document", "epochs": 8},
         {"scheme": "IOBES"},
+        {"head": "crf"},
+        {"head": "crf", "scheme": "IOBES", "context": "document", "epochs": 8, "max_pieces": 32},
+        {"precision": "bf16"},
     ],
     ids=str,
 )
