@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
@@ -98,6 +99,18 @@ def test_a_run_is_restored_with_its_predictions(tiny_recipe: Recipe, tmp_path: P
     emissions = (one.tagger().emissions(run.dev) for one in (run, again))
     for before, after in zip(*emissions, strict=True):
         assert all(np.array_equal(x, y) for x, y in zip(before, after, strict=True))
+
+
+def test_a_run_of_a_version_with_fewer_keys_is_restored(tiny_run: Path, tmp_path: Path) -> None:
+    from biospan.train.run import restore
+
+    shutil.copytree(tiny_run, tmp_path / "old")
+    old = record(tmp_path / "old")
+    for key in ("head", "crf_learning_rate", "train_documents", "compile", "checkpoint_minutes"):
+        del old["recipe"][key]
+    del old["finished"]
+    (tmp_path / "old" / "record.json").write_text(json.dumps(old))
+    assert restore(tmp_path / "old").config == restore(tiny_run).config
 
 
 def test_there_is_nothing_to_restore_where_no_run_was(tiny_run: Path, tmp_path: Path) -> None:

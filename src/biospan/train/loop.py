@@ -7,7 +7,7 @@ export (see `export`) and prints nothing (see `cli`).
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,7 +133,7 @@ class _Training:
                     self._folder,
                     key,
                 )
-        if before["finished"]:
+        if before.get("finished"):
             run.record.update(before)
             run.model.load_state_dict(load_file(self._folder / WEIGHTS_FILE))
             return True
@@ -175,26 +175,20 @@ class _Training:
 
     def go(self, on_step: OnStep, on_epoch: OnEpoch, should_stop: Callable[[], bool]) -> None:
         """Make the steps that are left, and load the best epoch."""
-        config = self._config
         log = records.Log(self._folder, self._step) if self._writes else None
         if log is not None and not self._step:
             records.write(self._run.record, self._folder)
         saved = time.monotonic()
-        first, done = divmod(self._step, self._steps_per_epoch)
-        for epoch in range(first + 1, config.epochs + 1):
-            order = data.epoch_order(
-                self._examples, batch_size=config.batch_size, seed=config.seed, epoch=epoch
-            )
-            for nth in range(done, len(order)):
-                progress = self._make_step(epoch, [self._examples[i] for i in order[nth]])
+        try:
+            for epoch, chosen, ends in self._batches():
+                progress = self._make_step(epoch, chosen)
                 if log is not None:
                     log.add(progress.step, epoch, progress.loss, progress.learning_rate)
                 on_step(progress)
-                ends = nth + 1 == len(order)
                 if ends:
                     self._end_epoch(epoch, on_epoch)
                 stop = self._processes.any(should_stop())
-                if ends or stop or time.monotonic() - saved >= 60 * config.checkpoint_minutes:
+                if ends or stop or time.monotonic() - saved >= 60 * self._config.checkpoint_minutes:
                     self._save(log)
                     saved = time.monotonic()
                 if stop:
@@ -202,8 +196,22 @@ class _Training:
                         f"{self._folder}: stopped after step {self._step} of {self._n_steps}; "
                         "the same command goes on from there"
                     )
+        finally:
+            if log is not None:
+                log.close()
+        self._finish()
+
+    def _batches(self) -> Iterator[tuple[int, list[Example], bool]]:
+        """Epoch and windows of each step that is left, and whether it is its epoch's last."""
+        config = self._config
+        first, done = divmod(self._step, self._steps_per_epoch)
+        for epoch in range(first + 1, config.epochs + 1):
+            order = data.epoch_order(
+                self._examples, batch_size=config.batch_size, seed=config.seed, epoch=epoch
+            )
+            for nth in range(done, len(order)):
+                yield epoch, [self._examples[i] for i in order[nth]], nth + 1 == len(order)
             done = 0
-        self._finish(log)
 
     def _make_step(self, epoch: int, chosen: Sequence[Example]) -> Progress:
         """One step of the optimiser, on this process's share of a batch."""
@@ -228,7 +236,7 @@ class _Training:
         for table in self._tables:
             table.gather()
         for weight in model.parameters():
-            if weight.grad is None:  # no window of this batch was ours
+            if weight.grad is None:  # the encoder does not use it, or no window was ours
                 weight.grad = torch.zeros_like(weight)
         processes.sum(weight.grad for weight in model.parameters() if weight.grad is not None)
         torch.nn.utils.clip_grad_norm_(model.parameters(), config.max_gradient_norm)
@@ -253,10 +261,9 @@ class _Training:
         records.draw(folder, run.record)
         on_epoch(epoch, report)
 
-    def _finish(self, log: records.Log | None) -> None:
+    def _finish(self) -> None:
         run, folder = self._run, self._folder
-        if log is not None:
-            log.close()
+        if self._writes:
             run.record["finished"] = True
             records.write(run.record, folder)
             checkpoint.remove(folder / CHECKPOINTS)

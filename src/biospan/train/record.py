@@ -102,14 +102,15 @@ def check_same(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path) 
     """Refuse to go on with a run that was another one.
 
     Raises:
-        ConfigError: If the recipe is another.
+        ConfigError: If the recipe is another, or does not fit this version.
         InputError: If the documents are others.
     """
-    old, new = before["recipe"], now["recipe"]
+    # Keys that an older version did not know are as they were then: at their defaults.
+    old, new = recipe(before, folder).to_dict(), now["recipe"]
     different = [
-        f"`{key}` is {old.get(key)!r} there and {new.get(key)!r} here"
-        for key in sorted(old.keys() | new.keys())
-        if old.get(key) != new.get(key) and key not in _INCIDENTAL
+        f"`{key}` is {old[key]!r} there and {new[key]!r} here"
+        for key in sorted(new)
+        if old[key] != new[key] and key not in _INCIDENTAL
     ]
     if different:
         raise ConfigError(
