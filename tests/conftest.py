@@ -49,7 +49,7 @@ def skip_or_fail(what: str, reason: str, *, whole_module: bool = False) -> NoRet
 @pytest.fixture(scope="session")
 def jnlpba_dir() -> Path:
     """The folder of the JNLPBA corpus."""
-    folder = Path(os.environ.get("BIOSPAN_DATA") or "data") / "jnlpba"
+    folder = (Path(os.environ.get("BIOSPAN_DATA") or "data") / "jnlpba").absolute()
     if not (folder / "Genia4ERtask2.iob2").is_file():
         skip_or_fail("data", f"no JNLPBA corpus at {folder}; BIOSPAN_DATA may say where it is")
     return folder

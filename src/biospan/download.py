@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
-from http.client import HTTPException
+from http.client import HTTPException, InvalidURL
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.error import HTTPError, URLError
@@ -140,6 +140,8 @@ def _fetch(url: str, file: Path, on_progress: OnProgress) -> dict[str, Any]:
         if isinstance(error.reason, FileNotFoundError):
             raise MissingInputError(f"{url}: no such file") from error
         raise DownloadError(f"{url}: cannot be reached: {error.reason}. {advice}") from error
+    except (InvalidURL, UnicodeError) as error:
+        raise ConfigError(f"`{url}`: not a URL: {error}") from error
     except (HTTPException, ConnectionError, TimeoutError) as error:
         raise DownloadError(f"{url}: the connection broke: {error!r}. {advice}") from error
     if total is not None and size != total:
@@ -169,7 +171,7 @@ def _unpack(url: str, file: Path, new: Path, unpack: Unpack) -> list[str]:
     new.mkdir()
     try:
         unpack(file, new)
-    except InputError as error:
+    except (InputError, MissingInputError) as error:
         raise InputError(f"{url}: not what was expected: {error}") from error
     return _files(new)
 

@@ -69,7 +69,7 @@ def unpack(archive: Path, folder: Path, *, place: Place, lone: PurePosixPath) ->
             twice or as a link, or holds nothing that is wanted.
     """
     try:
-        if zipfile.is_zipfile(archive):
+        if _begins(archive, b"PK"):
             _write_wanted(_zip_members(archive), folder, place)
         elif _is_tar(archive):
             _write_wanted(_tar_members(archive), folder, place)
@@ -156,6 +156,10 @@ def _lone_member(archive: Path) -> Iterator[_Member]:
 
 
 def _unzipped(archive: Path) -> BinaryIO:
-    with archive.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
+    packed = _begins(archive, b"\x1f\x8b")
     return cast(BinaryIO, gzip.open(archive)) if packed else archive.open("rb")
+
+
+def _begins(archive: Path, mark: bytes) -> bool:
+    with archive.open("rb") as file:
+        return file.read(len(mark)) == mark
