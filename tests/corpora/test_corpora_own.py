@@ -163,8 +163,12 @@ def test_what_is_not_split_has_no_test(tmp_path: Path) -> None:
     [
         (["train.jsonl"], "dev", r"no split `dev`, found `train\.jsonl`.*`dev\.jsonl`.*dev\.ids"),
         (["train.jsonl"], "all", "no split `dev`"),
-        (["train.jsonl", "devel.jsonl"], "dev", "no split `dev`"),
-        (["train.jsonl", "dev.jsonl"], "test", r"no split `test`, found `train\.jsonl`, `dev\."),
+        (
+            ["train.jsonl", "devel.tsv"],
+            "dev",
+            r"no split `dev`, found `devel\.tsv`, `train\.jsonl`",
+        ),
+        (["train.jsonl", "dev.jsonl"], "test", r"no split `test`, found `dev\.jsonl`, `train\."),
         (["dev.jsonl"], "train", r"no split `train`, found `dev\.jsonl`"),
         (["train.iob2", "train.jsonl"], "dev", r"`train` is there 2 times: `train\.iob2`, `tr"),
         (["train.jsonl.gz", "train/"], "dev", "`train` is there 2 times"),

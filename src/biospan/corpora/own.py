@@ -163,7 +163,7 @@ def _no_such_split(path: Path, entries: dict[str, Path], missing: str) -> str:
         )
     hint = f" Or list ids of `train` in `{IDS_FILE}`." if missing == "dev" else ""
     return (
-        f"{path}: no split `{missing}`, found {_names(entries.values())}. "
+        f"{path}: no split `{missing}`, found {_names(sorted(path.iterdir()))}. "
         f"Expected {_FORMS.replace('train', missing)}.{hint}"
     )
 
