@@ -20,7 +20,7 @@ LAYERS = (
     ("model_config",),
     ("tokenizer_check",),
     ("model_dir", "runtime", "pieces", "decode"),
-    ("tagger", "scoring", "protocols", "resampling", "exposure"),
+    ("tagger", "resampling", "scoring", "protocols", "card_table", "exposure"),
     ("report", "check"),
     ("train",),
     ("cli",),

@@ -2,137 +2,54 @@
 
 Two levels. Spans: an entity is right when start, end and label are those of a gold entity. Words:
 every token has an IOB2 tag on either side, and each tag but `O` is counted by itself. A document
-that one side lacks is an error, never a skipped row. Nothing here draws intervals or explains
-errors, and no option changes what is counted.
+that one side lacks is an error, never a skipped row. Intervals are those of `resampling`. Nothing
+here explains errors, and no option changes what is counted.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from biospan import segment, tags
+import numpy as np
+from numpy.typing import NDArray
+
+from biospan import resampling, segment, tags
+from biospan.counts import Counts, Level, Scores, average
 from biospan.document import Document, Entity
-from biospan.errors import InputError
+from biospan.errors import InputError, nearest
+
+__all__ = [
+    "Counts",
+    "F1Intervals",
+    "Level",
+    "Report",
+    "Scores",
+    "average",
+    "count_array",
+    "count_spans",
+    "evaluate",
+    "pair",
+    "words_of",
+]
 
 _NO_LABEL = ""  # stands opposite an entity that the other side does not have
 _Spans = Mapping[tuple[int, int, str], Entity]
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """True positives, false positives and false negatives; scores with no base are 0."""
+class F1Intervals(NamedTuple):
+    """95 % intervals of F1; none at all of fewer than two documents, or without any entity."""
 
-    tp: int = 0
-    fp: int = 0
-    fn: int = 0
-
-    def __add__(self, other: "Counts") -> "Counts":
-        return Counts(self.tp + other.tp, self.fp + other.fp, self.fn + other.fn)
-
-    @property
-    def precision(self) -> float:
-        """Share of the predicted that is right."""
-        return _ratio(self.tp, self.tp + self.fp)
-
-    @property
-    def recall(self) -> float:
-        """Share of the gold that was found."""
-        return _ratio(self.tp, self.support)
-
-    @property
-    def f1(self) -> float:
-        """Harmonic mean of precision and recall."""
-        return _ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn)
-
-    @property
-    def support(self) -> int:
-        """Number of gold items."""
-        return self.tp + self.fn
-
-
-class Scores(NamedTuple):
-    """Scores that no longer stand for counts: averages, or a row of somebody's table."""
-
-    precision: float
-    recall: float
-    f1: float
-    support: int
-
-
-def average(rows: Iterable[Counts | Scores], weights: Iterable[float] | None = None) -> Scores:
-    """Mean of precision, recall and F1, each by itself; the support is the sum.
-
-    Args:
-        rows: One per label or tag.
-        weights: One per row; without them every row counts the same. If they are all 0, so are
-            the scores.
-
-    Raises:
-        ValueError: If there are not as many weights as rows.
-    """
-    rows = list(rows)
-    shares = [1.0] * len(rows) if weights is None else list(weights)
-    weighted = list(zip(rows, shares, strict=True))
-    total = sum(shares)
-    return Scores(
-        precision=_ratio(sum(row.precision * share for row, share in weighted), total),
-        recall=_ratio(sum(row.recall * share for row, share in weighted), total),
-        f1=_ratio(sum(row.f1 * share for row, share in weighted), total),
-        support=sum(row.support for row in rows),
-    )
-
-
-class Level(Mapping[str, Counts]):
-    """Counts by label or by tag, sorted by name and read-only, with their averages."""
-
-    __slots__ = ("_rows",)
-
-    def __init__(self, rows: Mapping[str, Counts] = MappingProxyType({})) -> None:
-        self._rows = dict(sorted(rows.items()))
-
-    def __getitem__(self, name: str) -> Counts:
-        return self._rows[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._rows)
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __repr__(self) -> str:
-        return f"Level({self._rows})"
-
-    def __add__(self, other: "Level") -> "Level":
-        none = Counts()
-        names = self.keys() | other.keys()
-        return Level({name: self.get(name, none) + other.get(name, none) for name in names})
-
-    @property
-    def micro(self) -> Counts:
-        """All rows counted together."""
-        return sum(self.values(), Counts())
-
-    @property
-    def macro(self) -> Scores:
-        """Mean of the rows, each counting the same."""
-        return average(self.values())
-
-    @property
-    def weighted(self) -> Scores:
-        """Mean of the rows, each counting as often as it is in the gold; some call it macro."""
-        return average(self.values(), [row.support for row in self.values()])
-
-    @property
-    def averages(self) -> dict[str, Counts | Scores]:
-        """The three averages by name, in the order in which they are reported."""
-        return {"micro": self.micro, "macro": self.macro, "weighted": self.weighted}
+    labels: Mapping[str, resampling.Interval]
+    micro: resampling.Interval | None
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form: counts and scores of each row, and the averages."""
-        rows = {name: _row_to_dict(row) for name, row in self.items()}
-        return {"rows": rows} | {name: _row_to_dict(row) for name, row in self.averages.items()}
+        """JSON-ready form: how they were drawn, and the bounds, low and high."""
+        return {
+            "confidence": resampling.CONFIDENCE,
+            "resamples": resampling.N_RESAMPLES,
+            "labels": {name: list(bounds) for name, bounds in self.labels.items()},
+            "micro": self.micro and list(self.micro),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +64,8 @@ class Report:
             word at the level of words. The level of spans has them as they are.
         lost: Entities of either side that the level of words leaves out: another one covers
             their first word, or they cover none. The level of spans has them all.
+        by_document: The counts of `spans` in each document, sorted by what they are, so that no
+            interval depends on the order of the documents.
     """
 
     spans: Level = field(default_factory=Level)
@@ -154,6 +73,7 @@ class Report:
     n_documents: int = 0
     widened: int = 0
     lost: int = 0
+    by_document: tuple[Level, ...] = ()
 
     def __add__(self, other: "Report") -> "Report":
         return Report(
@@ -162,12 +82,40 @@ class Report:
             n_documents=self.n_documents + other.n_documents,
             widened=self.widened + other.widened,
             lost=self.lost + other.lost,
+            by_document=_sorted((*self.by_document, *other.by_document)),
         )
 
     @property
     def unaligned(self) -> int:
         """Number of entities that the level of words does not hold exactly."""
         return self.widened + self.lost
+
+    def f1_intervals(self) -> F1Intervals:
+        """What F1 might have been on other documents of the kind, for each label and micro."""
+        counted = resampling.f1_intervals(count_array(self.by_document, list(self.spans)))
+        if counted is None or not self.spans:
+            return F1Intervals({}, None)
+        *labels, micro = counted
+        return F1Intervals(dict(zip(self.spans, labels, strict=True)), micro)
+
+    def notes(self) -> list[str]:
+        """What to know about the scores: documents, widened entities, labels of one side only."""
+        notes = [f"{self.n_documents} documents"]
+        if self.unaligned:
+            notes.append(
+                f"words: {self.widened} entities of either side are widened to whole words, "
+                f"{self.lost} left out; the spans above count all as they are"
+            )
+        in_gold = {name for name, row in self.spans.items() if row.support}
+        predicted = {name for name, row in self.spans.items() if row.tp + row.fp}
+        for here, there, side in ((predicted, in_gold, "predicted"), (in_gold, predicted, "gold")):
+            for name in sorted(here - there) if there else ():
+                n_entities = self.spans[name].fp + self.spans[name].support
+                notes.append(
+                    f"label `{_printable(name)}`: {side} only, {n_entities} entities, all wrong. "
+                    f"{nearest(_printable(name), map(_printable, sorted(there)))}"
+                )
+        return notes
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form, with the scores that the counts give."""
@@ -176,21 +124,23 @@ class Report:
             "widened": self.widened,
             "lost": self.lost,
             "spans": self.spans.to_dict(),
+            "f1_intervals": self.f1_intervals().to_dict(),
             "words": self.words.to_dict(),
+            "notes": self.notes(),
         }
 
     def to_text(self) -> str:
         """Both levels as aligned tables: a row for each label or tag, then the averages."""
         names = [*self.spans, *self.words, "weighted"]
         width = max(len(_printable(name)) for name in names)
-        tables = [*_table("spans", self.spans, width), "", *_table("words", self.words, width)]
-        notes = ["", f"{self.n_documents} documents"]
-        if self.unaligned:
-            notes.append(
-                f"words: {self.widened} entities of either side are widened to whole words, "
-                f"{self.lost} left out; the spans above count all as they are"
-            )
-        return "\n".join([*tables, *notes])
+        intervals = self.f1_intervals()
+        spans = _table("spans", self.spans, width)
+        if intervals.micro:
+            drawn = [*intervals.labels.values(), intervals.micro]
+            cells = ["f1, 95 % interval", *(f"{low:.4f} to {high:.4f}" for low, high in drawn)]
+            shown = len(cells)  # macro and weighted averages have none
+            spans = [*map("  ".join, zip(spans[:shown], cells, strict=True)), *spans[shown:]]
+        return "\n".join([*spans, "", *_table("words", self.words, width), "", *self.notes()])
 
 
 def evaluate(gold: Iterable[Document], predicted: Iterable[Document]) -> Report:
@@ -207,33 +157,62 @@ def evaluate(gold: Iterable[Document], predicted: Iterable[Document]) -> Report:
         InputError: If an id occurs twice on one side or only on one, or if the texts of a pair
             differ.
     """
-    pairs = _pair(list(gold), list(predicted))
-    span_pairs: Counter[tuple[str, str]] = Counter()
-    word_pairs: Counter[tuple[str, str]] = Counter()
+    pairs = pair(gold, predicted)
+    by_document = []
+    word_pairs: list[tuple[str, str]] = []
     widened = lost = 0
     for gold_document, predicted_document in pairs:
         gold_entities, predicted_entities = _entities(gold_document), _entities(predicted_document)
-        span_pairs.update(_compare(gold_entities, predicted_entities))
-        words = _words(gold_document)
+        by_document.append(_span_counts(gold_entities, predicted_entities))
+        words = words_of(gold_document)
         sides = []
         for entities in (gold_entities, predicted_entities):
             alignment = tags.align([words], entities.values())
             sides.append(tags.from_spans(len(words), alignment.spans[0]))
             widened += alignment.widened
             lost += alignment.lost
-        word_pairs.update(zip(*sides, strict=True))
+        word_pairs.extend(zip(*sides, strict=True))
     return Report(
-        spans=_level(span_pairs, _NO_LABEL),
-        words=_level(word_pairs, tags.OUTSIDE),
+        spans=Level.total(by_document),
+        words=Level.from_pairs(word_pairs, tags.OUTSIDE),
         n_documents=len(pairs),
         widened=widened,
         lost=lost,
+        by_document=_sorted(by_document),
     )
 
 
-def _pair(
-    gold: Sequence[Document], predicted: Sequence[Document]
+def count_spans(gold: Document, predicted: Document) -> Level:
+    """Counts by label of one document, of which both sides are given."""
+    return _span_counts(_entities(gold), _entities(predicted))
+
+
+def count_array(levels: Sequence[Level], names: Sequence[str]) -> NDArray[np.int64]:
+    """Counts as `resampling` takes them.
+
+    Args:
+        levels: One for each document.
+        names: Rows to take from each; a level that lacks one has counted nothing of it.
+
+    Returns:
+        True positives, false positives and false negatives. Shape (n_documents, n_names, 3).
+    """
+    none = Counts()
+    rows = (level.get(name, none) for level in levels for name in names)
+    flat = [count for row in rows for count in (row.tp, row.fp, row.fn)]
+    return np.array(flat, dtype=np.int64).reshape(len(levels), len(names), 3)
+
+
+def pair(
+    gold: Iterable[Document], predicted: Iterable[Document]
 ) -> list[tuple[Document, Document]]:
+    """Pair the two sides of the same documents: by id, or by position if none has an id.
+
+    Raises:
+        InputError: If an id occurs twice on one side or only on one, or if the texts of a pair
+            differ.
+    """
+    gold, predicted = list(gold), list(predicted)
     problems: list[str] = []
     named = any(document.id for document in (*gold, *predicted))
     gold_by_name = _by_name("gold", gold, named, problems)
@@ -279,47 +258,23 @@ def _entities(document: Document) -> _Spans:
     return {(entity.start, entity.end, entity.label): entity for entity in document.entities}
 
 
-def _words(document: Document) -> list[tuple[int, int]]:
+def words_of(document: Document) -> list[tuple[int, int]]:
+    """Offsets of the words that are scored: the document's tokens, else its decision units."""
     given = [(token.start, token.end) for token in document.tokens()]
     return given or segment.token_spans(document.text)
 
 
-def _compare(gold: _Spans, predicted: _Spans) -> Iterator[tuple[str, str]]:
-    """Yield for each span the label it has on either side, if it is there."""
-    for span in gold.keys() | predicted.keys():
-        label = span[2]
-        yield label if span in gold else _NO_LABEL, label if span in predicted else _NO_LABEL
+def _span_counts(gold: _Spans, predicted: _Spans) -> Level:
+    """Give each span the label it has on either side, if it is there, and count."""
+    pairs = (
+        (span[2] if span in gold else _NO_LABEL, span[2] if span in predicted else _NO_LABEL)
+        for span in gold.keys() | predicted.keys()
+    )
+    return Level.from_pairs(pairs, _NO_LABEL)
 
 
-def _level(pairs: Mapping[tuple[str, str], int], nothing: str) -> Level:
-    """Sum up how often which name stood opposite which; `nothing` is not a name."""
-    tp: Counter[str] = Counter()
-    fp: Counter[str] = Counter()
-    fn: Counter[str] = Counter()
-    for (gold, predicted), count in pairs.items():
-        if gold == predicted:
-            tp[gold] += count
-        else:
-            fn[gold] += count
-            fp[predicted] += count
-    names = (tp.keys() | fp.keys() | fn.keys()) - {nothing}
-    return Level({name: Counts(tp[name], fp[name], fn[name]) for name in names})
-
-
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole else 0.0
-
-
-def _row_to_dict(row: Counts | Scores) -> dict[str, Any]:
-    scores = {
-        "precision": row.precision,
-        "recall": row.recall,
-        "f1": row.f1,
-        "support": row.support,
-    }
-    if isinstance(row, Scores):
-        return scores
-    return {"tp": row.tp, "fp": row.fp, "fn": row.fn} | scores
+def _sorted(levels: Iterable[Level]) -> tuple[Level, ...]:
+    return tuple(sorted(levels, key=lambda rows: [(n, c.tp, c.fp, c.fn) for n, c in rows.items()]))
 
 
 def _table(title: str, level: Level, width: int) -> list[str]:

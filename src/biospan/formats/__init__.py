@@ -49,6 +49,16 @@ def read(path: Path | str) -> Iterator[Document]:
     )
 
 
+def read_strict(path: Path | str) -> Iterator[Document]:
+    """Read as `read` does, but let tags of IOB2 columns that nothing opened mark nothing.
+
+    Raises:
+        MissingInputError: If there is no such file or folder.
+        InputError: If the suffix is not known or the content is not what the suffix says.
+    """
+    return iob2.read_strict(path) if is_columns(path) else read(path)
+
+
 def read_repaired(path: Path | str) -> Iterator[Document]:
     """Read as `read` does, but mend tags of IOB2 columns instead of refusing them.
 

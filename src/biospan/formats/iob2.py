@@ -86,6 +86,27 @@ def examine(path: Path | str) -> tuple[list[Document], list[str]]:
     return list(_documents(drafts)), _located(path, problems)
 
 
+def read_strict(path: Path | str) -> Iterator[Document]:
+    """Read documents; a tag that belongs to no entity opened by `B-` marks nothing, and is logged.
+
+    Raises:
+        MissingInputError: If there is no such file.
+        InputError: As for `read`, but for what marks nothing.
+    """
+    drafts, problems = _parse(path)
+    _raise_problems(path, problems)
+    dropped = 0
+    for draft in drafts:
+        for sentence in draft.sentences:
+            if tags.problems(sentence.tags):
+                legal = tags.from_spans(len(sentence.tags), tags.to_spans(sentence.tags))
+                dropped += sum(map(str.__ne__, legal, sentence.tags))
+                sentence.tags[:] = legal
+    if dropped:
+        logger.warning("%s: %s tags belong to no entity and mark nothing", path, f"{dropped:,}")
+    return _documents(drafts)
+
+
 def read_repaired(path: Path | str) -> Iterator[Document]:
     """Read documents, with `B-` for an `I-` that nothing opened; how many is logged.
 
