@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from biospan import corpora, formats, scoring
+from biospan import card_table, corpora, exposure, formats, protocols, scoring
 from biospan.formats import jsonl
 from conftest import Outcome, small_tagger
 
@@ -54,6 +54,43 @@ def test_sloppy_tags_need_repair(run_cli: RunCli, files: tuple[Path, Path]) -> N
     assert json.loads(repaired.out)["spans"]["micro"]["f1"] == 1.0
 
 
+def test_protocols_show_both_readings_of_sloppy_tags(
+    run_cli: RunCli, files: tuple[Path, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    files[1].write_text(GOLD.replace("B-protein", "I-protein"))
+    result = protocols.evaluate_files(*files)
+    done = run_cli("evaluate", *files, "--protocols")
+    assert (done.code, done.out) == (0, result.to_text() + "\n")
+    assert f"{files[1]}: 2 tags belong to no entity and mark nothing" in caplog.text
+    data = json.loads(run_cli("evaluate", *files, "--protocols", "--json").out)
+    assert data == result.to_dict()
+    f1 = {name: data["protocols"][name]["micro"]["f1"] for name in ("typed", "conlleval")}
+    assert f1 == {"typed": 0.5, "conlleval": 1.0}
+
+
+def test_two_files_are_laid_beside_the_reference_card(
+    run_cli: RunCli, files: tuple[Path, Path]
+) -> None:
+    table = card_table.evaluate(*map(formats.read, files))
+    assert run_cli("evaluate", *files, "--as-card").out == table.to_text() + "\n"
+    assert json.loads(run_cli("evaluate", *files, "--as-card", "--json").out) == table.to_dict()
+
+
+def test_a_model_is_scored_by_protocols_and_beside_the_card(
+    run_cli: RunCli, files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tagger = small_tagger()
+    monkeypatch.setattr("biospan.tagger.load", lambda *args, **kwargs: tagger)
+    documents = list(formats.read(files[0]))
+    predicted = list(tagger.tag_many(documents))
+    for option, expected in (
+        ("--protocols", protocols.evaluate_all(documents, predicted)),
+        ("--as-card", card_table.evaluate(documents, predicted)),
+    ):
+        done = run_cli("evaluate", "--corpus", "jnlpba", "--path", files[0], option)
+        assert done.out == expected.to_text() + "\n"
+
+
 def test_a_model_is_scored_on_a_corpus(
     run_cli: RunCli, files: tuple[Path, Path], tiny_corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,6 +123,8 @@ def test_a_model_is_scored_on_a_corpus(
             "--split, --path, --engine: not for GOLD and PREDICTED",
         ),
         (["gold.jsonl", "predicted", "--repair"], "--repair: gold.jsonl, predicted: no IOB2"),
+        (["gold", "predicted", "--protocols", "--as-card"], "Leave out --as-card and --repair"),
+        (["gold.iob2", "predicted", "--protocols", "--repair"], "Leave out --as-card and --repair"),
         (["--corpus", "jnlpba", "--repair"], "--repair: is for GOLD and PREDICTED"),
     ],
 )
@@ -128,3 +167,55 @@ def test_documents_that_one_side_lacks_are_an_error(
     done = run_cli("evaluate", more, files[1])
     assert (done.code, done.out) == (65, "")
     assert "`8`: missing on the predicted side" in done.err
+
+
+@pytest.mark.parametrize("also", [[], ["--protocols"], ["--as-card"]])
+def test_scores_are_followed_by_what_was_trained_on(
+    run_cli: RunCli, files: tuple[Path, Path], tmp_path: Path, also: list[str]
+) -> None:
+    train = tmp_path / "train.iob2"
+    train.write_text(GOLD.replace("MEDLINE:7", "MEDLINE:8"))
+    gold, predicted = (list(formats.read(file)) for file in files)
+    exposed = exposure.expose(gold, predicted, list(formats.read(train)))
+    assert [found.train_id for found in exposed.duplicates] == ["8"]
+
+    alone = run_cli("evaluate", *files, *also)
+    done = run_cli("evaluate", *files, "--train", train, *also)
+    assert done == Outcome(0, f"{alone.out}\n{exposed.to_text()}\n", "")
+
+    data = json.loads(run_cli("evaluate", *files, "--train", train, *also, "--json").out)
+    assert data.pop("training") == exposed.to_dict()
+    assert data == json.loads(run_cli("evaluate", *files, *also, "--json").out)
+
+
+def test_training_data_are_a_corpus_that_is_split_or_a_file_that_is_whole(
+    run_cli: RunCli, tiny_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tagger = small_tagger()
+    monkeypatch.setattr("biospan.tagger.load", lambda *args, **kwargs: tagger)
+    dev = corpora.read_corpus("jnlpba", "dev", path=tiny_corpus)
+    file, other = tmp_path / "own.jsonl", tmp_path / "other.jsonl"
+    for path in (file, other):
+        with path.open("w") as stream:
+            jsonl.write(corpora.read_corpus("jnlpba", "all", path=tiny_corpus), stream)
+
+    def n_duplicates(*arguments: object) -> tuple[int, int]:
+        data = json.loads(run_cli("evaluate", *arguments, "--json").out)
+        assert len(data["training"]["duplicates"]) <= data["n_documents"]
+        return len(data["training"]["duplicates"]), data["training"]["n_train"]
+
+    known = ["--corpus", "jnlpba", "--path", tiny_corpus]
+    assert n_duplicates(*known, "--train", "jnlpba") == (0, 40 - len(dev))
+    assert n_duplicates(*known, "--train", file) == (len(dev), 40)
+    # A file that is the scored corpus itself is split, as the corpus is.
+    own_dev = corpora.read_corpus(str(file), "dev")
+    assert n_duplicates("--corpus", file, "--train", file) == (0, 40 - len(own_dev))
+    assert n_duplicates("--corpus", file, "--train", other) == (len(own_dev), 40)
+
+
+def test_training_data_that_are_not_there_are_refused(
+    run_cli: RunCli, files: tuple[Path, Path]
+) -> None:
+    done = run_cli("evaluate", *files, "--train", "jnlbpa")
+    assert (done.code, done.out) == (78, "")
+    assert "Did you mean `jnlpba" in done.err

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from biospan.document import Document
 from biospan.errors import ConfigError
 
 
@@ -34,6 +35,10 @@ def evaluate(
     as_card: Annotated[
         bool, typer.Option("--as-card", help="Beside the public reference model's card instead.")
     ] = False,
+    train: Annotated[
+        str | None,
+        typer.Option("--train", help="Training data, to find what of the test is in them."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print counts and scores as JSON.")
     ] = False,
@@ -42,13 +47,16 @@ def evaluate(
 
     An entity is right if its offsets and its label are. The corpus `jnlpba` is scored on its
     given tokens, `jnlpba-text` on raw text.
+
+    With --train, a corpus (its split train) or a file, the scores are followed by what was trained
+    on: documents that are in both, and entities whose text is known from there or new.
     """
     if protocols and (as_card or repair):
         raise ConfigError(
             "--protocols: has a table of its own, with both readings of tags that --repair mends. "
             "Leave out --as-card and --repair."
         )
-    from biospan import card_table, formats, scoring
+    from biospan import card_table, exposure, formats, scoring
     from biospan.protocols import evaluate_all, evaluate_files
 
     score = evaluate_all if protocols else card_table.evaluate if as_card else scoring.evaluate
@@ -59,20 +67,35 @@ def evaluate(
         from biospan.corpora import read_corpus
         from biospan.tagger import load
 
-        documents = read_corpus(corpus, split or "dev", path=path)
+        ours = read_corpus(corpus, split or "dev", path=path)
         tagger = load(model, engine=engine or "onnxruntime")
-        report = score(documents, tagger.tag_many(documents))
+        theirs = list(tagger.tag_many(ours))
+        report = score(ours, theirs)
     elif gold and predicted and corpus is None:
         if given := [option for option, value in of_corpus.items() if value is not None]:
             raise ConfigError(f"{', '.join(given)}: not for GOLD and PREDICTED, but for --corpus")
         if repair and not any(map(formats.is_columns, (gold, predicted))):
             raise ConfigError(f"--repair: {gold}, {predicted}: no IOB2 columns. Leave it out.")
-        read = formats.read_repaired if repair else formats.read
-        report = (
-            evaluate_files(gold, predicted) if protocols else score(read(gold), read(predicted))
-        )
+        strict = formats.read_strict if protocols else formats.read
+        read = formats.read_repaired if repair else strict
+        ours, theirs = list(read(gold)), list(read(predicted))
+        report = evaluate_files(gold, predicted) if protocols else score(ours, theirs)
     else:
         raise ConfigError(
             f"give either GOLD and PREDICTED, or --corpus (and {', '.join(of_corpus)})"
         )
-    print(json.dumps(report.to_dict(), indent=2) if as_json else report.to_text())
+    data, text = report.to_dict(), report.to_text()
+    if train is not None:
+        exposed = exposure.expose(ours, theirs, _read_training(train, corpus, path))
+        data, text = data | {"training": exposed.to_dict()}, f"{text}\n\n{exposed.to_text()}"
+    print(json.dumps(data, indent=2) if as_json else text)
+
+
+def _read_training(train: str, corpus: str | None, path: Path | None) -> list[Document]:
+    """The split `train` of a corpus; a file whole, unless it is the corpus that is scored."""
+    from biospan import formats
+    from biospan.corpora import read_corpus
+
+    if train != corpus and Path(train).is_file():
+        return list(formats.read(train))
+    return read_corpus(train, "train", path=path if train == corpus else None)
