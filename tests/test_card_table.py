@@ -1,0 +1,71 @@
+"""Our scores beside the reference card's: the card's arithmetic, and our columns."""
+
+import json
+
+import pytest
+
+from biospan import scoring
+from biospan.card_table import CARD, NOTES, evaluate
+from biospan.document import Document, Entity
+from biospan.scoring import Scores, average
+
+# How many entities of each label the official evaluation set has.
+SUPPORT = {"cell_line": 500, "cell_type": 1921, "protein": 5067, "DNA": 1056, "RNA": 118}
+TEXT = "IL-2 gene of T cells"
+
+
+def document(*spans: tuple[int, int, str]) -> Document:
+    return Document(TEXT).with_entities(
+        Entity(start, end, label, TEXT[start:end]) for start, end, label in spans
+    )
+
+
+def test_the_averages_of_the_card_follow_from_its_rows() -> None:
+    rows = [Scores(0, 0, CARD[label].f1, support) for label, support in SUPPORT.items()]
+    weighted = average(rows, list(SUPPORT.values())).f1
+    assert weighted == pytest.approx(CARD["spans, weighted"].f1, abs=1e-4)
+    assert average(rows).f1 == pytest.approx(CARD["spans, macro"].f1, abs=1e-4)
+
+
+def test_the_harmonic_mean_in_the_notes_is_that_of_the_words_row() -> None:
+    row = CARD["words, weighted"]
+    assert row.precision is not None
+    assert row.recall is not None
+    harmonic = 2 * row.precision * row.recall / (row.precision + row.recall)
+    assert any(f"{harmonic:.4f}" in note for note in NOTES)
+    assert f"{harmonic:.4f}" != f"{row.f1:.4f}"
+
+
+def test_our_columns_are_what_scoring_counts() -> None:
+    gold = document((0, 9, "DNA"), (13, 20, "cell_type"))
+    predicted = document((0, 4, "protein"), (13, 20, "cell_type"))
+    report = scoring.evaluate([gold], [predicted])
+    table = evaluate([gold], [predicted])
+    assert table.rows == {
+        "cell_line": None,
+        "cell_type": report.spans["cell_type"],
+        "protein": report.spans["protein"],
+        "DNA": report.spans["DNA"],
+        "RNA": None,
+        "spans, micro": report.spans.micro,
+        "spans, weighted": report.spans.weighted,
+        "spans, macro": report.spans.macro,
+        "words, weighted": report.words.weighted,
+    }
+    assert report.words.weighted.f1 != report.words.micro.f1
+
+    lines = table.to_text().splitlines()
+    blank = lines.index("")
+    assert len({len(line) for line in lines[:blank]}) == 1
+    assert lines[2].split() == ["cell_line", "-", "-", "0.6007", "-", "-", "-", "-"]
+    assert lines[3].split()[-7:] == ["-", "-", "0.7576", "1.0000", "1.0000", "1.0000", "1"]
+    assert lines[blank + 1 :] == ["1 documents", *NOTES]
+
+    data = json.loads(json.dumps(table.to_dict()))
+    assert list(data["rows"]) == list(CARD)
+    assert data["rows"]["RNA"] == {
+        "card": {"precision": None, "recall": None, "f1": 0.748},
+        "ours": None,
+    }
+    assert data["rows"]["spans, micro"]["ours"]["f1"] == report.spans.micro.f1
+    assert data["notes"] == list(NOTES)
