@@ -42,6 +42,11 @@ class Counts:
         """Number of gold items."""
         return self.tp + self.fn
 
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form: the counts, and the scores that they give."""
+        scores = Scores(self.precision, self.recall, self.f1, self.support)
+        return {"tp": self.tp, "fp": self.fp, "fn": self.fn} | scores.to_dict()
+
 
 class Scores(NamedTuple):
     """Scores that no longer stand for counts: averages, or a row of somebody's table."""
@@ -50,6 +55,10 @@ class Scores(NamedTuple):
     recall: float
     f1: float
     support: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form."""
+        return self._asdict()
 
 
 def average(rows: Iterable[Counts | Scores], weights: Iterable[float] | None = None) -> Scores:
@@ -144,21 +153,9 @@ class Level(Mapping[str, Counts]):
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form: counts and scores of each row, and the averages."""
-        rows = {name: _row_to_dict(row) for name, row in self.items()}
-        return {"rows": rows} | {name: _row_to_dict(row) for name, row in self.averages.items()}
+        rows = {name: row.to_dict() for name, row in self.items()}
+        return {"rows": rows} | {name: row.to_dict() for name, row in self.averages.items()}
 
 
 def _ratio(part: float, whole: float) -> float:
     return part / whole if whole else 0.0
-
-
-def _row_to_dict(row: Counts | Scores) -> dict[str, Any]:
-    scores = {
-        "precision": row.precision,
-        "recall": row.recall,
-        "f1": row.f1,
-        "support": row.support,
-    }
-    if isinstance(row, Scores):
-        return scores
-    return {"tp": row.tp, "fp": row.fp, "fn": row.fn} | scores

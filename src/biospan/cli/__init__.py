@@ -14,7 +14,18 @@ import typer
 import typer.core
 
 from biospan import highlight
-from biospan.cli import check, corpus, evaluate, export, rate_test, report, search, tag, train
+from biospan.cli import (
+    check,
+    compare,
+    corpus,
+    evaluate,
+    export,
+    rate_test,
+    report,
+    search,
+    tag,
+    train,
+)
 from biospan.errors import BiospanError
 
 
@@ -45,6 +56,7 @@ app = typer.Typer(
 )
 app.command("tag")(tag.tag)
 app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("check")(check.check)
 app.command("corpus")(corpus.corpus)
