@@ -109,7 +109,8 @@ def _results(record: Mapping[str, Any]) -> list[str]:
         for row, scores in {**spans["rows"], **averages}.items():
             figures = " | ".join(f"{scores[key]:.4f}" for key in ("precision", "recall", "f1"))
             lines.append(f"| {row} | {figures} | {scores.get('support', '')} |")
-        lines.append("")
+        notes = [*report["notes"], *_interval(report["f1_intervals"])]
+        lines += ["", *(f"- {note}" for note in notes), ""]
     return [
         *lines,
         f"Weights are stored as {record['recipe']['pack']} and expanded to fp32 when loaded: "
@@ -118,6 +119,17 @@ def _results(record: Mapping[str, Any]) -> list[str]:
         f"{gates['unpacked_f1']:.4f} to {gates['packed_f1']:.4f}. Before it the graph's "
         f"emissions were within {gates['max_difference']:.1g} of torch's.",
         "",
+    ]
+
+
+def _interval(intervals: Mapping[str, Any]) -> list[str]:
+    if intervals["micro"] is None:
+        return []
+    low, high = intervals["micro"]
+    return [
+        f"Micro F1 on other documents of the kind: {low:.4f} to {high:.4f} "
+        f"({intervals['confidence']:.0%} interval, {intervals['resamples']} resamplings of the "
+        "documents)"
     ]
 
 
