@@ -11,11 +11,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from biospan import formats, tags
+from biospan import tags
 from biospan.document import Document
 from biospan.scoring import Counts, Level, pair, words_of
 
@@ -36,6 +35,8 @@ DEFINITIONS: Mapping[str, str] = MappingProxyType(
         "word_labels": "A word is right if its label, without a prefix, is; O is not counted.",
     }
 )
+
+Sides = tuple[Iterable[Document], Iterable[Document]]  # gold and predicted
 
 _ANY = "entity"  # the one label of protocols that read several as one
 _BIOBERT_LABELS = frozenset({"protein", "DNA", "RNA"})
@@ -196,18 +197,17 @@ def evaluate_all(gold: Iterable[Document], predicted: Iterable[Document]) -> Pro
     return Protocols({name: counted[name] for name in DEFINITIONS}, len(pairs), unaligned)
 
 
-def evaluate_files(gold: Path | str, predicted: Path | str) -> Protocols:
-    """Score files by every protocol; tags that IOB2 does not allow get both of their readings.
+def evaluate_readings(strict: Sides, lenient: Sides) -> Protocols:
+    """Score files that may hold tags that IOB2 does not allow, by every protocol.
 
-    `conlleval` has the lenient reading, all others the strict one, in which such tags mark nothing.
+    Args:
+        strict: Gold and predicted as `formats.read_strict` reads them, for all but `conlleval`.
+        lenient: The same two as `formats.read_repaired` reads them, for `conlleval`.
 
     Raises:
-        MissingInputError: If there is no such file or folder.
-        InputError: If a file cannot be read, or the documents of the two do not pair.
+        InputError: As for `evaluate_all`.
     """
-    paths = (gold, predicted)
-    strict = [list(formats.read_strict(path)) for path in paths]
-    lenient = [list(formats.read_repaired(path)) for path in paths]
+    strict, lenient = ((list(gold), list(predicted)) for gold, predicted in (strict, lenient))
     result = evaluate_all(*strict)
     if strict == lenient:  # an illegal tag opens an entity in one reading only
         return result

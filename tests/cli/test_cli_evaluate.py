@@ -58,7 +58,9 @@ def test_protocols_show_both_readings_of_sloppy_tags(
     run_cli: RunCli, files: tuple[Path, Path], caplog: pytest.LogCaptureFixture
 ) -> None:
     files[1].write_text(GOLD.replace("B-protein", "I-protein"))
-    result = protocols.evaluate_files(*files)
+    strict = formats.read_strict(files[0]), formats.read_strict(files[1])
+    lenient = formats.read_repaired(files[0]), formats.read_repaired(files[1])
+    result = protocols.evaluate_readings(strict, lenient)
     done = run_cli("evaluate", *files, "--protocols")
     assert (done.code, done.out) == (0, result.to_text() + "\n")
     assert f"{files[1]}: 2 tags belong to no entity and mark nothing" in caplog.text

@@ -57,7 +57,7 @@ def evaluate(
             "Leave out --as-card and --repair."
         )
     from biospan import card_table, exposure, formats, scoring
-    from biospan.protocols import evaluate_all, evaluate_files
+    from biospan.protocols import evaluate_all, evaluate_readings
 
     score = evaluate_all if protocols else card_table.evaluate if as_card else scoring.evaluate
     of_corpus = {"--split": split, "--path": path, "--model": model, "--engine": engine}
@@ -79,7 +79,11 @@ def evaluate(
         strict = formats.read_strict if protocols else formats.read
         read = formats.read_repaired if repair else strict
         ours, theirs = list(read(gold)), list(read(predicted))
-        report = evaluate_files(gold, predicted) if protocols else score(ours, theirs)
+        if protocols:
+            lenient = formats.read_repaired(gold), formats.read_repaired(predicted)
+            report = evaluate_readings((ours, theirs), lenient)
+        else:
+            report = score(ours, theirs)
     else:
         raise ConfigError(
             f"give either GOLD and PREDICTED, or --corpus (and {', '.join(of_corpus)})"
