@@ -435,6 +435,42 @@ def test_to_text_is_an_aligned_table_of_both_levels() -> None:
     assert lines[2].split() == ["protein", "0.7500", "0.6000", "0.6667", "10"]
 
 
+def labels(gold: str, predicted: str) -> list[str]:
+    """Notes on labels, of a text with one entity a word: two words, two labels on either side."""
+    sides = []
+    for names in (gold, predicted):
+        text = "IL-2 gene"
+        places = zip(((0, 4), (5, 9)), names.split(), strict=False)
+        sides.append(
+            Document(text, entities=tuple(entity(text, *at, label) for at, label in places))
+        )
+    report = evaluate([sides[0]], [sides[1]])
+    notes = [note for note in report.notes() if note.startswith("label")]
+    assert report.to_text().splitlines()[len(report.to_text().splitlines()) - len(notes) :] == notes
+    assert [note for note in report.to_dict()["notes"] if note.startswith("label")] == notes
+    return notes
+
+
+def test_labels_of_one_side_only_are_named_with_what_they_may_be_meant_for() -> None:
+    assert labels("cell_type DNA", "celltype DNA") == [
+        "label `celltype`: predicted only, 1 entities, all wrong. Did you mean `cell_type`?",
+        "label `cell_type`: gold only, 1 entities, all wrong. Did you mean `celltype`?",
+    ]
+    assert labels("protein protein", "proteins proteins") == [
+        "label `proteins`: predicted only, 2 entities, all wrong. Did you mean `protein`?",
+        "label `protein`: gold only, 2 entities, all wrong. Did you mean `proteins`?",
+    ]
+
+
+def test_a_label_that_both_sides_use_is_not_taken_for_a_misspelling() -> None:
+    assert labels("DNA DNA", "RNA DNA") == ["label `RNA`: predicted only, 1 entities, all wrong."]
+    assert labels("DNA RNA", "DNA DNA") == ["label `RNA`: gold only, 1 entities, all wrong."]
+
+
+def test_a_side_without_entities_says_nothing_of_labels() -> None:
+    assert labels("DNA RNA", "") == labels("", "DNA") == labels("", "") == []
+
+
 def test_to_text_shows_control_characters_of_labels() -> None:
     report = Report(spans=Level({"\x1b[31m\nDNA\ud800": Counts(1)}))
     shown = report.to_text()

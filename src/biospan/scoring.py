@@ -106,15 +106,7 @@ class Report:
                 f"words: {self.widened} entities of either side are widened to whole words, "
                 f"{self.lost} left out; the spans above count all as they are"
             )
-        in_gold = {name for name, row in self.spans.items() if row.support}
-        predicted = {name for name, row in self.spans.items() if row.tp + row.fp}
-        for here, there, side in ((predicted, in_gold, "predicted"), (in_gold, predicted, "gold")):
-            for name in sorted(here - there) if there else ():
-                n_entities = self.spans[name].fp + self.spans[name].support
-                notes.append(
-                    f"label `{_printable(name)}`: {side} only, {n_entities} entities, all wrong. "
-                    f"{nearest(_printable(name), map(_printable, sorted(there)))}"
-                )
+        notes += _label_notes(self.spans)
         return notes
 
     def to_dict(self) -> dict[str, Any]:
@@ -285,6 +277,29 @@ def _table(title: str, level: Level, width: int) -> list[str]:
             f"  {row.support:7d}"
         )
     return lines
+
+
+def _label_notes(spans: Level) -> list[str]:
+    """Name each label that only one side uses, with the other side's that it may be meant for.
+
+    A label that both sides use is never taken for a misspelling. If a side has no entity at all,
+    there is nothing to say about labels.
+    """
+    only_gold = [name for name, row in spans.items() if not row.tp + row.fp]
+    only_predicted = [name for name, row in spans.items() if not row.support]
+    if len(spans) in (len(only_gold), len(only_predicted)):
+        return []
+    notes = []
+    for names, others, side in (
+        (only_predicted, only_gold, "predicted"),
+        (only_gold, only_predicted, "gold"),
+    ):
+        for name in names:
+            n_entities = spans[name].fp + spans[name].fn
+            note = f"label `{_printable(name)}`: {side} only, {n_entities} entities, all wrong."
+            hint = nearest(_printable(name), map(_printable, others))
+            notes.append(f"{note} {hint}" if hint.startswith("Did you mean") else note)
+    return notes
 
 
 def _printable(name: str) -> str:
