@@ -104,7 +104,7 @@ class Matches:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Protocols(Mapping[str, Level | Matches]):
     """What each protocol counted, by its name, in the order of `DEFINITIONS`.
 
