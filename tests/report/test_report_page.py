@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from biospan import report
 from biospan.document import Document, Entity
 from biospan.report import page
+from biospan.scoring import evaluate
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -175,6 +176,16 @@ def test_the_page_says_the_scores_and_shows_the_sentences_with_mistakes() -> Non
     assert "all 2 sentences with a mistake" in shown
     assert "Nothing is wrong here" not in shown
     assert "boundary and type" in shown
+
+
+def test_micro_f1_has_its_interval_if_there_are_documents_to_draw() -> None:
+    documents = [side(f"IL-{i} works.", str(i), (0, 4, "DNA", None)) for i in range(9)]
+    predicted = [d.with_entities(()) if i % 3 else d for i, d in enumerate(documents)]
+    low, high = evaluate(documents, predicted).f1_intervals().micro or (0, 0)
+    assert 0 < low < 0.5 < high < 1
+    expected = f"95 % interval: {low:.3f} to {high:.3f}"
+    assert expected in "".join(read(written(documents, predicted)).text)
+    assert "interval" not in "".join(read(written(documents[:1], predicted[:1])).text)
 
 
 def test_every_table_has_a_head_whose_cells_say_their_scope() -> None:

@@ -58,9 +58,11 @@ def to_html(analysis: Analysis, *, gold_name: str, predicted_name: str) -> Itera
 
 def _summary(analysis: Analysis) -> list[Html]:
     micro = analysis.scores.spans.micro
+    interval = analysis.scores.f1_intervals().micro
+    bounds = "95 % interval: {:.3f} to {:.3f}".format(*interval) if interval else ""
     ranges = reliability.bins(analysis.comparisons)
     tiles = [
-        ("micro F1", f"{micro.f1:.3f}", ""),
+        ("micro F1", f"{micro.f1:.3f}", bounds),
         ("precision", f"{micro.precision:.3f}", f"{micro.fp:,} wrong"),
         ("recall", f"{micro.recall:.3f}", f"{micro.fn:,} not found"),
         ("documents", f"{analysis.scores.n_documents:,}", ""),
