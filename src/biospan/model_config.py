@@ -27,7 +27,8 @@ _BRIEF = reprlib.Repr()
 _BRIEF.maxstring = _BRIEF.maxother = 80
 # Labels reach HTML, spreadsheets, JavaScript objects and file names. That the first character is
 # a letter or a digit keeps out `__proto__`, `..`, and what a spreadsheet takes for a formula.
-_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+\-]{0,63}")
+LABEL_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.+\-]{0,63}"
+_LABEL = re.compile(LABEL_PATTERN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,9 +214,14 @@ def _is_labels(value: Any) -> bool:
     return (
         isinstance(value, tuple)
         and 1 <= len(value) <= _MAX_LABELS
-        and all(isinstance(label, str) and _LABEL.fullmatch(label) for label in value)
+        and all(isinstance(label, str) and is_label(label) for label in value)
         and list(value) == sorted(set(value))
     )
+
+
+def is_label(text: str) -> bool:
+    """Whether a model may have this label."""
+    return _LABEL.fullmatch(text) is not None
 
 
 def _is_inputs(value: Any) -> bool:
@@ -238,7 +244,7 @@ _CRF = ("transitions", "start_transitions", "end_transitions")
 _CONFIG_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "labels": (
         _is_labels,
-        f"1 to {_MAX_LABELS} labels, sorted, each once, like `{_LABEL.pattern}`",
+        f"1 to {_MAX_LABELS} labels, sorted, each once, like `{LABEL_PATTERN}`",
     ),
     "scheme": (lambda value: value in ("IOB2", "IOBES"), "`IOB2` or `IOBES`"),
     "inputs": (_is_inputs, f"names out of {', '.join(INPUT_NAMES)}, each once"),

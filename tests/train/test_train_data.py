@@ -1,5 +1,7 @@
 """Documents, windows, gold tags and their order, on small corpora."""
 
+import dataclasses
+import json
 import logging
 import math
 import random
@@ -56,8 +58,20 @@ def test_a_corpus_without_entities_teaches_nothing(
 
     empty = {"train": [Document("a", "1")], "dev": [Document("b", "2")]}
     monkeypatch.setattr(data, "read_corpus", lambda name, split, path: empty[split])
-    with pytest.raises(InputError, match="no entity in split `train`"):
+    with pytest.raises(InputError, match="split `train`: no entity to learn"):
         train(tiny_recipe, tmp_path)
+
+
+def test_a_label_that_no_model_can_have_is_named_before_training(
+    tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    gold = Document("il gene", "1").with_entities([Entity(0, 2, "cell type", "il")])
+    for split, id_ in (("train", "1"), ("dev", "2")):
+        document = dataclasses.replace(gold, id=id_)
+        (tmp_path / f"{split}.jsonl").write_text(json.dumps(document.to_dict()))
+    recipe = {**tiny_recipe, "corpus": str(tmp_path), "corpus_path": ""}
+    with pytest.raises(InputError, match=r"labels that a model cannot have: 'cell type'; expected"):
+        train(recipe, tmp_path / "run")
 
 
 def test_given_tokens_are_dropped_for_units(tiny_recipe: Recipe, tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ class TrainConfig:
     """A training run. Ranges are checked by `load_config`.
 
     Attributes:
-        corpus: Name of a known corpus: `jnlpba`, `jnlpba-text`.
-        corpus_path: Where it lies; empty for the default place.
+        corpus: Name of a known corpus (`jnlpba`, `jnlpba-text`), or the path of another.
+        corpus_path: Where the known corpus lies; empty for the default place.
         train_split: Split to learn from.
         dev_split: Split that picks the best epoch; never one called `test`.
         exclude: Ids of documents to leave out of training.

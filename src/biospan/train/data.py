@@ -20,6 +20,7 @@ from biospan import pieces, tags
 from biospan.corpora import read_corpus
 from biospan.document import Document
 from biospan.errors import ConfigError, InputError
+from biospan.model_config import LABEL_PATTERN, is_label
 from biospan.tagger import Tagger
 from biospan.train.config import TrainConfig
 from biospan.train.crf import Sequences
@@ -89,8 +90,7 @@ def read_documents(config: TrainConfig) -> tuple[list[Document], list[Document]]
     shared = sorted({document.id for document in train} & {document.id for document in dev})
     if shared:
         raise InputError(f"in both splits: {', '.join(shared[:20])}")
-    if not any(document.entities for document in train):
-        raise InputError(f"corpus `{config.corpus}`: no entity in split `{config.train_split}`")
+    _check_labels({entity.label for document in train for entity in document.entities}, config)
     return train, dev
 
 
@@ -169,6 +169,17 @@ def to_batch(chosen: Sequence[Example], tagger: Tagger, device: torch.device) ->
         torch.from_numpy(tag_ids).to(device),
         _sequences(chosen, inputs["token_starts"].shape[1], device),
     )
+
+
+def _check_labels(labels: set[str], config: TrainConfig) -> None:
+    where = f"corpus `{config.corpus}`, split `{config.train_split}`"
+    if not labels:
+        raise InputError(f"{where}: no entity to learn")
+    if unfit := sorted(label for label in labels if not is_label(label)):
+        raise InputError(
+            f"{where}: labels that a model cannot have: {', '.join(map(repr, unfit[:20]))}; "
+            f"expected them like `{LABEL_PATTERN}`. Rename them in the corpus"
+        )
 
 
 def _subset(documents: list[Document], size: int) -> list[Document]:
