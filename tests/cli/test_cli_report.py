@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from biospan import formats, report
+from biospan.exposure import expose
 from conftest import Outcome, small_tagger
 
 RunCli = Callable[..., Outcome]
@@ -40,6 +41,25 @@ def test_a_model_on_a_corpus_gives_a_page_with_reliability(
     assert done == Outcome(0, "", "")
     assert "jnlpba-text, split dev" in page.read_text()
     assert '<svg class="plot"' in page.read_text()
+
+
+def test_training_data_give_a_section_on_what_was_trained_on(
+    run_cli: RunCli, files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    page = tmp_path / "page.html"
+    assert run_cli("report", *files, "-o", page, "--train", files[0]) == Outcome(0, "", "")
+    gold, predicted = (list(formats.read(file)) for file in files)
+    parts = report.to_html(
+        report.analyse(gold, predicted),
+        gold_name="gold.iob2",
+        predicted_name="predicted.iob2",
+        exposure=expose(gold, predicted, gold),
+    )
+    assert page.read_text() == "".join(parts)
+    assert "1 of 1 documents are among the 1 training documents" in page.read_text()
+    page.unlink()
+    assert run_cli("report", *files, "-o", page, "--train", "nowhere.iob2").code == 78
+    assert not page.exists()
 
 
 def test_sloppy_tags_need_repair(run_cli: RunCli, files: tuple[Path, Path], tmp_path: Path) -> None:

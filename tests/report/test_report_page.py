@@ -179,7 +179,7 @@ def test_the_page_says_the_scores_and_shows_the_sentences_with_mistakes() -> Non
 
 
 def test_micro_f1_has_its_interval_if_there_are_documents_to_draw() -> None:
-    documents = [side(f"IL-{i} works.", str(i), (0, 4, "DNA", None)) for i in range(9)]
+    documents = [side(f"IL-{i} works.", str(i), (0, 4, "DNA", None)) for i in range(30)]
     predicted = [d.with_entities(()) if i % 3 else d for i, d in enumerate(documents)]
     low, high = evaluate(documents, predicted).f1_intervals().micro or (0, 0)
     assert 0 < low < 0.5 < high < 1

@@ -90,12 +90,12 @@ def evaluate(
         )
     data, text = report.to_dict(), report.to_text()
     if train is not None:
-        exposed = exposure.expose(ours, theirs, _read_training(train, corpus, path))
+        exposed = exposure.expose(ours, theirs, read_training(train, corpus, path))
         data, text = data | {"training": exposed.to_dict()}, f"{text}\n\n{exposed.to_text()}"
     print(json.dumps(data, indent=2) if as_json else text)
 
 
-def _read_training(train: str, corpus: str | None, path: Path | None) -> list[Document]:
+def read_training(train: str, corpus: str | None, path: Path | None) -> list[Document]:
     """The split `train` of a corpus; a file whole, unless it is the corpus that is scored."""
     from biospan import formats
     from biospan.corpora import read_corpus

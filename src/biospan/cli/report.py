@@ -32,12 +32,18 @@ def report(
     repair: Annotated[
         bool, typer.Option("--repair", help="Read an I- that nothing opened as B-, in IOB2 files.")
     ] = False,
+    train: Annotated[
+        str | None,
+        typer.Option("--train", help="Training data, a corpus or file: show what of it is scored."),
+    ] = None,
 ) -> None:
     """Write a page that shows where PREDICTED, or a model on a corpus, differs from GOLD.
 
     Scores by label, kinds of errors, confusion of labels, reliability of scores, frequent
     mistakes, and the sentences with mistakes. The page is one file that loads nothing.
     """
+    from biospan.cli.evaluate import read_training
+    from biospan.exposure import expose
     from biospan.formats.text import open_output
     from biospan.report import analyse, to_html
 
@@ -48,14 +54,14 @@ def report(
         from biospan.corpora import read_corpus
         from biospan.tagger import load
 
-        documents = read_corpus(corpus, split or "dev", path=path)
+        ours = read_corpus(corpus, split or "dev", path=path)
         tagger = load(model, engine=engine or "onnxruntime")
-        analysis = analyse(documents, tagger.tag_many(documents))
+        theirs = list(tagger.tag_many(ours))
         names = (f"{corpus}, split {split or 'dev'}", str(model or "the bundled model"))
     elif gold and predicted and corpus is None:
         if given := [option for option, value in of_corpus.items() if value is not None]:
             raise ConfigError(f"{', '.join(given)}: not for GOLD and PREDICTED, but for --corpus")
-        analysis = analyse(*_read((gold, predicted), repair=repair))
+        ours, theirs = map(list, _read((gold, predicted), repair=repair))
         names = (gold.name, predicted.name)
     else:
         raise ConfigError(
@@ -64,8 +70,10 @@ def report(
     for file in (gold, predicted):
         if file and output.exists() and output.samefile(file):
             raise ConfigError(f"{output}: an input is there. Name another place.")
+    analysis = analyse(ours, theirs)
+    known = None if train is None else expose(ours, theirs, read_training(train, corpus, path))
     with open_output(output) as stream:
-        for part in to_html(analysis, gold_name=names[0], predicted_name=names[1]):
+        for part in to_html(analysis, gold_name=names[0], predicted_name=names[1], exposure=known):
             stream.write(part)
 
 

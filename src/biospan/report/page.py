@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from biospan.report import charts, reliability, snippets, tables
+from biospan.exposure import Exposure
+from biospan.report import charts, reliability, seen, snippets, tables
 from biospan.report.analysis import Analysis
 from biospan.report.markup import Html, note, section, shown
 from biospan.report.mistakes import KINDS, Kind, Mistake
@@ -22,13 +23,16 @@ _MEANING = {
 }
 
 
-def to_html(analysis: Analysis, *, gold_name: str, predicted_name: str) -> Iterator[str]:
+def to_html(
+    analysis: Analysis, *, gold_name: str, predicted_name: str, exposure: Exposure | None = None
+) -> Iterator[str]:
     """The page in parts, to be written one after the other.
 
     Args:
         analysis: What to show.
         gold_name: What the gold documents are, for the heading.
         predicted_name: What the predicted ones are.
+        exposure: What of the gold was trained on; without it the page says nothing of that.
     """
     sections = [
         ("summary", "Summary", _summary(analysis)),
@@ -40,6 +44,8 @@ def to_html(analysis: Analysis, *, gold_name: str, predicted_name: str) -> Itera
         ("examples", "Examples of each kind", _examples(analysis)),
         ("sentences", "Sentences with a mistake", _sentences(analysis)),
     ]
+    if exposure:
+        sections.insert(2, ("seen", "What was trained on", seen.section(exposure)))
     yield (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
