@@ -65,6 +65,7 @@ def test_what_a_file_is_compared_with_has_to_be_sound(run_cli: RunCli, tmp_path:
     [
         (["nowhere.iob2"], 66, "no such file"),
         (["jnlbpa", "--split", "dev"], 78, "Did you mean `jnlpba`?"),
+        (["jnlbpa", "--path", "x"], 78, "--path: `jnlbpa` is no known corpus"),
         (["jnlpba", "--split", "tset"], 78, "Did you mean `test`?"),
     ],
 )

@@ -112,6 +112,19 @@ def test_a_model_is_scored_on_a_corpus(
         assert json.loads(done.out) == expected.to_dict()
 
 
+def test_both_sides_of_a_corpus_can_be_saved_and_score_the_same(
+    run_cli: RunCli, tiny_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tagger = small_tagger()
+    monkeypatch.setattr("biospan.tagger.load", lambda *args, **kwargs: tagger)
+    saved = tmp_path / "sides"
+    options = ["--corpus", "jnlpba", "--path", tiny_corpus, "--json"]
+    of_corpus = run_cli("evaluate", *options, "--save", saved)
+    files = run_cli("evaluate", saved / "gold.jsonl", saved / "predicted.jsonl", "--json")
+    assert json.loads(files.out) == json.loads(of_corpus.out)
+    assert json.loads(files.out)["n_documents"] == 12
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

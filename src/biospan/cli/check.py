@@ -15,7 +15,7 @@ def check(
         str, typer.Argument(metavar="CORPUS", help="A file or folder, or a known corpus's name.")
     ],
     split: Annotated[
-        str | None, typer.Option("--split", help="Split of a known corpus; all by default.")
+        str | None, typer.Option("--split", help="Split of a corpus; everything by default.")
     ] = None,
     path: Annotated[
         Path | None, typer.Option("--path", help="Where the known corpus lies.")
@@ -53,16 +53,16 @@ def check(
 
 
 def _read(corpus: str, split: str | None, path: Path | None) -> tuple[list[Document], list[str]]:
-    """Documents, and what could not be read; a corpus that is known has to be sound."""
+    """Documents, and what could not be read; to be split, a corpus has to be sound."""
     from biospan import corpora, formats
     from biospan.errors import nearest
 
-    if corpus in corpora.CORPORA:
-        return corpora.read_corpus(corpus, split or "all", path=path), []
-    if split is not None or path is not None:
+    if path is not None and corpus not in corpora.CORPORA:
         raise ConfigError(
-            f"--split, --path: `{corpus}` is no known corpus. {nearest(corpus, corpora.CORPORA)}"
+            f"--path: `{corpus}` is no known corpus. {nearest(corpus, corpora.CORPORA)}"
         )
+    if corpus in corpora.CORPORA or split is not None:
+        return corpora.read_corpus(corpus, split or "all", path=path), []
     return formats.examine(corpus)
 
 
@@ -72,7 +72,7 @@ def _read_others(against: str | None, corpus: str, path: Path | None) -> list[Do
 
     if against is None:
         return []
-    if corpus in corpora.CORPORA and against in corpora.SPLITS:
+    if against in corpora.SPLITS:
         return corpora.read_corpus(corpus, against, path=path)
     if against in corpora.CORPORA:
         return corpora.read_corpus(against, "all")

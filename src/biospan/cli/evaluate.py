@@ -39,6 +39,10 @@ def evaluate(
         str | None,
         typer.Option("--train", help="Training data, to find what of the test is in them."),
     ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option("--save", help="Write gold.jsonl and predicted.jsonl to this folder."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print counts and scores as JSON.")
     ] = False,
@@ -47,6 +51,8 @@ def evaluate(
 
     An entity is right if its offsets and its label are. The corpus `jnlpba` is scored on its
     given tokens, `jnlpba-text` on raw text.
+
+    With --save the two sides of a corpus are kept as files, for `compare` and `report`.
 
     With --train, a corpus (its split train) or a file, the scores are followed by what was trained
     on: documents that are in both, and entities whose text is known from there or new.
@@ -61,6 +67,7 @@ def evaluate(
 
     score = evaluate_all if protocols else card_table.evaluate if as_card else scoring.evaluate
     of_corpus = {"--split": split, "--path": path, "--model": model, "--engine": engine}
+    of_corpus["--save"] = save
     if corpus is not None and gold is None:
         if repair:
             raise ConfigError("--repair: is for GOLD and PREDICTED, not for --corpus")
@@ -70,6 +77,8 @@ def evaluate(
         ours = read_corpus(corpus, split or "dev", path=path)
         tagger = load(model, engine=engine or "onnxruntime")
         theirs = list(tagger.tag_many(ours))
+        if save is not None:
+            _save(save, {"gold.jsonl": ours, "predicted.jsonl": theirs})
         report = score(ours, theirs)
     elif gold and predicted and corpus is None:
         if given := [option for option, value in of_corpus.items() if value is not None]:
@@ -93,6 +102,16 @@ def evaluate(
         exposed = exposure.expose(ours, theirs, read_training(train, corpus, path))
         data, text = data | {"training": exposed.to_dict()}, f"{text}\n\n{exposed.to_text()}"
     print(json.dumps(data, indent=2) if as_json else text)
+
+
+def _save(folder: Path, sides: dict[str, list[Document]]) -> None:
+    from biospan.formats import jsonl
+    from biospan.formats.text import open_output
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, documents in sides.items():
+        with open_output(folder / name) as stream:
+            jsonl.write(documents, stream)
 
 
 def read_training(train: str, corpus: str | None, path: Path | None) -> list[Document]:
