@@ -29,7 +29,8 @@ def section(exposure: Exposure) -> list[Html]:
         note(
             "Seen are entities whose text, its case and spacing aside, has their label in "
             "training; unseen are all others. Ambiguous are those whose text has several "
-            "labels there; they are seen or unseen too. Recall is that of the gold ones, precision of the predicted."
+            "labels there; they are seen or unseen too. Recall is that of the gold ones, "
+            "precision that of the predicted ones."
         ),
         _mentions(exposure),
     ]
