@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from seqeval.metrics import classification_report
 from seqeval.scheme import IOB2
 from sklearn.metrics import precision_recall_fscore_support
 
-from biospan import tags
+from biospan import resampling, tags
 from biospan.corpora import read_corpus
 from biospan.document import Document, Entity, Passage, Sentence, Token
 from biospan.errors import InputError
@@ -477,6 +478,62 @@ def test_to_text_shows_control_characters_of_labels() -> None:
     assert "\x1b" not in shown
     assert len(shown.splitlines()) == 12
     shown.encode("utf-8")
+
+
+def many_documents(n_documents: int) -> tuple[list[Document], list[Document]]:
+    """Gold and predicted with four entities each; of later documents more are found."""
+    text, gold, predicted = "ab ab ab ab", [], []
+    for number in range(n_documents):
+        entities = [entity(text, 3 * i, 3 * i + 2, LABELS[(number + i) % 2]) for i in range(4)]
+        gold.append(Document(text, id=str(number), entities=tuple(entities)))
+        kept = entities[: 1 + number * 4 // n_documents]
+        predicted.append(Document(text, id=str(number), entities=tuple(kept)))
+    return gold, predicted
+
+
+def test_intervals_are_those_of_the_counts_by_document() -> None:
+    gold, predicted = many_documents(40)
+    report = evaluate(gold, predicted)
+    levels = [evaluate([g], [p]).spans for g, p in zip(gold, predicted, strict=True)]
+    assert sorted(map(repr, report.by_document)) == sorted(map(repr, levels))
+    counts = [
+        [[row.tp, row.fp, row.fn] for row in (level["DNA"], level["cell_type"])]
+        for level in report.by_document
+    ]
+    found = report.f1_intervals()
+    expected = resampling.f1_intervals(np.array(counts))
+    assert [found.labels["DNA"], found.labels["cell_type"], found.micro] == expected
+    for name, (low, high) in found.labels.items():
+        assert low < report.spans[name].f1 < high
+
+
+def test_intervals_do_not_depend_on_the_order_of_documents_nor_on_adding_up() -> None:
+    gold, predicted = many_documents(40)
+    whole = evaluate(gold, predicted)
+    assert evaluate(gold[::-1], predicted[::-1]) == whole
+    parts = [evaluate(gold[i : i + 9], predicted[i : i + 9]) for i in range(0, 40, 9)]
+    assert sum(parts[::-1], Report()).f1_intervals() == whole.f1_intervals()
+
+
+def test_one_document_and_no_entities_have_no_interval() -> None:
+    nothing = [Document("x")] * 3
+    for report in (evaluate(*many_documents(1)), evaluate(nothing, nothing)):
+        assert report.f1_intervals() == ({}, None)
+        assert "interval" not in report.to_text()
+        assert report.to_dict()["f1_intervals"]["micro"] is None
+
+
+def test_intervals_stand_beside_the_scores() -> None:
+    report = evaluate(*many_documents(40))
+    data = json.loads(json.dumps(report.to_dict()))["f1_intervals"]
+    low, high = report.f1_intervals().labels["DNA"]
+    assert data["labels"]["DNA"] == [low, high]
+    assert (data["confidence"], data["resamples"]) == (0.95, 2_000)
+    lines = report.to_text().splitlines()
+    assert lines[0].endswith("f1, 95 % interval")
+    assert lines[1].startswith("DNA ")
+    assert lines[1].endswith(f"  {low:.4f} to {high:.4f}")
+    assert [" to " in line for line in lines[1:6]] == [True, True, True, False, False]
 
 
 def test_levels_are_read_only_and_reports_travel_between_processes() -> None:
