@@ -54,6 +54,16 @@ def test_the_same_abstract_is_found_in_another_tokenisation_without_ids(jnlpba_d
     assert sum(item.kind is Kind.TEXT for item in found) > 190
 
 
+def test_all_abstracts_of_the_corpus_are_paired_and_none_falsely(jnlpba_dir: Path) -> None:
+    columns = read_corpus("jnlpba", "all", path=jnlpba_dir)
+    texts = read_corpus("jnlpba-text", "all", path=jnlpba_dir)
+    found = duplicates(without_ids(columns), without_ids(texts))
+    assert [item.position for item in found] == list(range(2_000))
+    paired = ((columns[item.position].id, texts[item.train_position].id) for item in found)
+    # One abstract is there twice; the first copy of its text is named.
+    assert [pair for pair in paired if pair[0] != pair[1]] == [("97218353-2", "97218353")]
+
+
 def test_the_published_splits_share_nothing(jnlpba_dir: Path) -> None:
     dev = read_corpus("jnlpba", "dev", path=jnlpba_dir)
     train = read_corpus("jnlpba", "train", path=jnlpba_dir)

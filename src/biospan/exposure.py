@@ -238,7 +238,7 @@ class _Index:
         self._shingles: defaultdict[str, list[int]] = defaultdict(list)
         self._n_shingles: list[int] = []
         for position, document in enumerate(documents):
-            words = _words(document)
+            words = words_of(document.text)
             shingles = _shingles(words)
             if trusted and document.id:
                 self._ids[document.id].append(position)
@@ -250,7 +250,7 @@ class _Index:
 
     def like(self, document: Document, *, by_id: bool) -> Iterator[tuple[int, Kind, float]]:
         """Positions of the documents that are the given one, how so, and the share they share."""
-        words = _words(document)
+        words = words_of(document.text)
         shared: Counter[int] = Counter()
         for shingle in _shingles(words):
             shared.update(self._shingles.get(shingle, ()))
@@ -267,8 +267,9 @@ class _Index:
                 yield position, Kind.NEAR, share
 
 
-def _words(document: Document) -> list[str]:
-    return _WORD.findall(document.text.lower())
+def words_of(text: str) -> list[str]:
+    """Runs of letters and digits, in lower case: what texts are compared by."""
+    return _WORD.findall(text.lower())
 
 
 def _shingles(words: Sequence[str]) -> set[str]:

@@ -164,9 +164,10 @@ def test_duplicates_are_found_but_for_case_and_punctuation_and_say_if_annotated_
         document("...", id_="e"),
         document("!!!", id_="f"),
     ]
+    documents.append(document("IL 2 binds p 53 .", ("IL 2", "protein"), id_="g"))  # other tokens
     longer, same = check(documents).items[Finding.DUPLICATE]
     assert str(longer) == "`c`, `d`: `A longer text, twice.`, annotated differently"
-    assert str(same) == "`a`, `b`: `IL-2 binds p53.`"
+    assert str(same) == "`a`, `b`, `g`: `IL-2 binds p53.`"
 
 
 def test_many_copies_are_counted_and_a_few_of_them_named() -> None:

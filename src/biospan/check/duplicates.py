@@ -1,15 +1,14 @@
 """Documents that are there more than once, in one corpus or in two."""
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from biospan.check.findings import Item, quoted
 from biospan.document import Document
+from biospan.exposure import words_of
 
 # Ids that are named of a group; their number is always said.
 _NAMED = 3
-_WORD = re.compile(r"\w+")
 
 
 def repeated_ids(documents: Sequence[Document]) -> list[Item]:
@@ -52,11 +51,11 @@ def shared(documents: Sequence[Document], others: Iterable[Document]) -> list[It
     return items
 
 
-def _by_words(documents: Iterable[Document]) -> Mapping[tuple[str, ...], list[Document]]:
-    """Group documents by the words of their text; those without words are left out."""
-    groups: defaultdict[tuple[str, ...], list[Document]] = defaultdict(list)
+def _by_words(documents: Iterable[Document]) -> Mapping[str, list[Document]]:
+    """Group documents by their letters and digits; those that have none are left out."""
+    groups: defaultdict[str, list[Document]] = defaultdict(list)
     for document in documents:
-        if words := tuple(_WORD.findall(document.text.lower())):
+        if words := "".join(words_of(document.text)):
             groups[words].append(document)
     return groups
 
@@ -64,8 +63,7 @@ def _by_words(documents: Iterable[Document]) -> Mapping[tuple[str, ...], list[Do
 def _disagreement(group: Sequence[Document]) -> str:
     """What to add if documents of the same words do not have the same entities."""
     annotated = {
-        tuple((" ".join(_WORD.findall(e.text.lower())), e.label) for e in document.entities)
-        for document in group
+        tuple(("".join(words_of(e.text)), e.label) for e in document.entities) for document in group
     }
     return ", annotated differently" if len(annotated) > 1 else ""
 
