@@ -86,3 +86,16 @@ def test_our_columns_are_what_scoring_counts() -> None:
     }
     assert data["rows"]["spans, micro"]["ours"]["f1"] == report.spans.micro.f1
     assert data["notes"] == list(NOTES)
+
+
+def test_our_f1_has_its_intervals_where_there_are_several_documents() -> None:
+    found = document((0, 9, "DNA"), (13, 20, "cell_type"))
+    missed = document((13, 20, "cell_type"))
+    table = evaluate([found] * 3, [found, missed, found])
+    intervals = table.report.f1_intervals()
+    rows = {line[:15].strip(): line for line in table.to_text().splitlines()}
+    for name, bounds in (("DNA", intervals.labels["DNA"]), ("spans, micro", intervals.micro)):
+        assert bounds is not None
+        assert rows[name].endswith(f"{bounds[0]:.4f} to {bounds[1]:.4f}")
+    assert " to " not in rows["protein"] + rows["spans, macro"]
+    assert table.to_dict()["f1_intervals"] == intervals.to_dict()

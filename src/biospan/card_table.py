@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from biospan import scoring
+from biospan import resampling, scoring
 from biospan.document import Document
 from biospan.scoring import Counts, Report, Scores
 
@@ -73,6 +73,12 @@ class CardTable:
         }
         return {name: averages.get(name, spans.get(name)) for name in CARD}
 
+    def _intervals(self) -> dict[str, resampling.Interval]:
+        """Intervals of our F1, by the card's name of the row, where there are any."""
+        found = self.report.f1_intervals()
+        labels = {name: bounds for name, bounds in found.labels.items() if name in CARD}
+        return labels | ({"spans, micro": found.micro} if found.micro else {})
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form: the card's row and ours under each name, and the notes."""
         return {
@@ -91,19 +97,25 @@ class CardTable:
                 }
                 for name, row in self.rows.items()
             },
+            "f1_intervals": self.report.f1_intervals().to_dict(),
             "notes": list(NOTES),
         }
 
     def to_text(self) -> str:
         """An aligned table, the card's columns first, and the notes."""
         width = max(map(len, CARD))
+        intervals = self._intervals()
         lines = [
             f"{'':<{width}}  {'reference card':>22}  {'ours':>31}",
             f"{'':<{width}}  {'P':>6}  {'R':>6}  {'F1':>6}  {'P':>6}  {'R':>6}  {'F1':>6}  support",
         ]
+        if intervals:
+            lines[1] += "  F1, 95 % interval"
         for name, row in self.rows.items():
             support = "-" if row is None else row.support
             cells = [f"{name:<{width}}", _cells(CARD[name]), _cells(row), f"{support:>7}"]
+            if name in intervals:
+                cells.append("{:.4f} to {:.4f}".format(*intervals[name]))
             lines.append("  ".join(cells))
         return "\n".join([*lines, "", f"{self.report.n_documents} documents", *NOTES])
 
