@@ -13,6 +13,7 @@ where it has one:
     69   a model that cannot be used, or an optional package that is not installed
     73   an output that cannot be created
     74   an error of the operating system or the network while reading or writing
+    75   a folder in which another process is at work
     78   a recipe or option with unknown keys or bad values
     130  interrupted (SIGINT); 143 where a shell reports an end by SIGTERM
 """
@@ -77,6 +78,12 @@ class StoppedError(BiospanError):
     """A run that was told to stop, wrote where it is, and can be gone on with."""
 
     exit_code = 143
+
+
+class LockedError(BiospanError):
+    """A folder in which another process is at work."""
+
+    exit_code = 75
 
 
 class ConfigError(BiospanError):

@@ -29,7 +29,8 @@ def test_a_recipe_becomes_a_model_and_the_same_model_again(
     run = tmp_path / "run"
     done = run_cli("train", recipe, "--output", run, "--set", "epochs=3", "--set", "seed=3")
     assert done.code == 0
-    assert {file.name for file in run.iterdir()} == {"best.safetensors", "record.json", "model"}
+    left = {"best.safetensors", "record.json", "log.jsonl", "curves.png", "run.lock", "model"}
+    assert {file.name for file in run.iterdir()} == left
     record = json.loads((run / "record.json").read_text())
     assert record["recipe"]["epochs"] == 3
 

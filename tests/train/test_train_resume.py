@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from biospan.errors import ConfigError, InputError, StoppedError
+from biospan.errors import ConfigError, InputError, LockedError, StoppedError
 from biospan.train.config import from_mapping
 
 pytestmark = pytest.mark.usefixtures("needs_train")
@@ -70,7 +70,7 @@ def die_at(step: int) -> Any:
 
 def test_a_run_leaves_everything_that_is_promised(through: Path) -> None:
     names = {path.name for path in through.iterdir()}
-    assert names == {"best.safetensors", "record.json", "log.jsonl", "curves.png"}
+    assert names == {"best.safetensors", "record.json", "log.jsonl", "curves.png", "run.lock"}
     assert (through / "curves.png").read_bytes().startswith(b"\x89PNG")
     record = json.loads((through / "record.json").read_text())
     assert record["finished"] is True
@@ -230,6 +230,26 @@ def test_another_recipe_in_the_same_folder_is_refused_unless_restarted(
     run = fit(other, tmp_path, restart=True)
     assert run.record["recipe"]["epochs"] == 1
     assert "resumed" not in run.record
+
+
+def test_two_runs_in_one_folder_are_one_too_many(recipe: Recipe, tmp_path: Path) -> None:
+    holder = (
+        "import sys, time; from pathlib import Path; from biospan.train.lock import locked\n"
+        "with locked(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", holder, str(tmp_path / "run.lock")], stdout=subprocess.PIPE
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        with pytest.raises(LockedError, match="another process is training there"):
+            fit(recipe, tmp_path)
+    finally:
+        process.kill()
+        process.wait()
+    with pytest.raises(DiedError):  # a lock goes with its process
+        fit(recipe, tmp_path, on_step=die_at(1))
 
 
 def test_another_corpus_is_refused(recipe: Recipe, tmp_path: Path) -> None:

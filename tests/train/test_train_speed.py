@@ -92,6 +92,33 @@ def test_gradients_by_rows_are_those_of_the_whole_table() -> None:
     assert torch.allclose(plain.weight, rows.weight, atol=1e-5)
 
 
+def test_rows_that_only_another_process_used_are_forgotten_after_the_step() -> None:
+    import torch
+    from torch import nn
+
+    from biospan.train.speed import RowGradients
+
+    torch.manual_seed(0)
+    tables = [nn.Embedding(8, 2) for _ in range(2)]
+    gradients = [RowGradients(table, shared=True) for table in tables]
+    for step in range(3):
+        ids = [torch.tensor([step]), torch.tensor([step + 4])]  # each process its own row
+        for table, own in zip(tables, ids, strict=True):
+            table(own).sum().backward()
+        for one in gradients:
+            one.gather()
+        total = sum(table.weight.grad for table in tables if table.weight.grad is not None)
+        assert isinstance(total, torch.Tensor)
+        expected = torch.zeros(8, 2)
+        expected[[step, step + 4]] = 1.0
+        for table in tables:
+            assert table.weight.grad is not None
+            table.weight.grad.copy_(total)
+            assert torch.equal(table.weight.grad, expected)
+        for one in gradients:
+            one.clear()
+
+
 def test_an_encoder_that_hides_its_table_is_left_alone() -> None:
     from torch import nn
 

@@ -6,29 +6,20 @@ from typing import Annotated
 
 import typer
 
+from biospan.cli import sides
 from biospan.document import Document
 from biospan.errors import ConfigError
 
 
 def evaluate(
-    gold: Annotated[Path | None, typer.Argument(help="File with the gold entities.")] = None,
-    predicted: Annotated[Path | None, typer.Argument(help="File with the predicted ones.")] = None,
-    corpus: Annotated[
-        str | None, typer.Option("--corpus", help="Tag this corpus instead of reading files.")
-    ] = None,
-    split: Annotated[
-        str | None, typer.Option("--split", help="Split of the corpus; dev by default.")
-    ] = None,
-    path: Annotated[Path | None, typer.Option("--path", help="Where the corpus lies.")] = None,
-    model: Annotated[
-        Path | None, typer.Option("--model", help="A model directory; the bundled one by default.")
-    ] = None,
-    engine: Annotated[
-        str | None, typer.Option("--engine", help="onnxruntime (default), openvino, openvino-bf16.")
-    ] = None,
-    repair: Annotated[
-        bool, typer.Option("--repair", help="Read an I- that nothing opened as B-, in IOB2 files.")
-    ] = False,
+    gold: sides.Gold = None,
+    predicted: sides.Predicted = None,
+    corpus: sides.Corpus = None,
+    split: sides.Split = None,
+    path: sides.CorpusPath = None,
+    model: sides.Model = None,
+    engine: sides.Engine = None,
+    repair: sides.Repair = False,
     protocols: Annotated[
         bool, typer.Option("--protocols", help="One table of every scoring protocol instead.")
     ] = False,
@@ -63,43 +54,25 @@ def evaluate(
             "Leave out --as-card and --repair."
         )
     from biospan import card_table, exposure, formats, scoring
-    from biospan.protocols import evaluate_all, evaluate_readings
+    from biospan.protocols import Protocols, evaluate_all, evaluate_readings
 
-    score = evaluate_all if protocols else card_table.evaluate if as_card else scoring.evaluate
-    of_corpus = {"--split": split, "--path": path, "--model": model, "--engine": engine}
-    of_corpus["--save"] = save
-    if corpus is not None and gold is None:
-        if repair:
-            raise ConfigError("--repair: is for GOLD and PREDICTED, not for --corpus")
-        from biospan.corpora import read_corpus
-        from biospan.tagger import load
-
-        ours = read_corpus(corpus, split or "dev", path=path)
-        tagger = load(model, engine=engine or "onnxruntime")
-        theirs = list(tagger.tag_many(ours))
-        if save is not None:
-            _save(save, {"gold.jsonl": ours, "predicted.jsonl": theirs})
-        report = score(ours, theirs)
-    elif gold and predicted and corpus is None:
-        if given := [option for option, value in of_corpus.items() if value is not None]:
-            raise ConfigError(f"{', '.join(given)}: not for GOLD and PREDICTED, but for --corpus")
-        if repair and not any(map(formats.is_columns, (gold, predicted))):
-            raise ConfigError(f"--repair: {gold}, {predicted}: no IOB2 columns. Leave it out.")
-        strict = formats.read_strict if protocols else formats.read
-        read = formats.read_repaired if repair else strict
-        ours, theirs = list(read(gold)), list(read(predicted))
-        if protocols:
-            lenient = formats.read_repaired(gold), formats.read_repaired(predicted)
-            report = evaluate_readings((ours, theirs), lenient)
-        else:
-            report = score(ours, theirs)
+    request = sides.Request(gold, predicted, corpus, split, path, model, engine, repair)
+    if save is not None and corpus is None:
+        raise ConfigError("--save: not for GOLD and PREDICTED, but for --corpus")
+    ours, theirs = request.read(formats.read_strict if protocols else None)
+    if save is not None:
+        _save(save, {"gold.jsonl": ours, "predicted.jsonl": theirs})
+    report: Protocols | card_table.CardTable | scoring.Report
+    if protocols and gold and predicted:
+        lenient = formats.read_repaired(gold), formats.read_repaired(predicted)
+        report = evaluate_readings((ours, theirs), lenient)
+    elif protocols:
+        report = evaluate_all(ours, theirs)
     else:
-        raise ConfigError(
-            f"give either GOLD and PREDICTED, or --corpus (and {', '.join(of_corpus)})"
-        )
+        report = (card_table.evaluate if as_card else scoring.evaluate)(ours, theirs)
     data, text = report.to_dict(), report.to_text()
     if train is not None:
-        exposed = exposure.expose(ours, theirs, read_training(train, corpus, path))
+        exposed = exposure.expose(ours, theirs, request.read_training(train))
         data, text = data | {"training": exposed.to_dict()}, f"{text}\n\n{exposed.to_text()}"
     print(json.dumps(data, indent=2) if as_json else text)
 
@@ -112,13 +85,3 @@ def _save(folder: Path, sides: dict[str, list[Document]]) -> None:
     for name, documents in sides.items():
         with open_output(folder / name) as stream:
             jsonl.write(documents, stream)
-
-
-def read_training(train: str, corpus: str | None, path: Path | None) -> list[Document]:
-    """The split `train` of a corpus; a file whole, unless it is the corpus that is scored."""
-    from biospan import formats
-    from biospan.corpora import read_corpus
-
-    if train != corpus and Path(train).is_file():
-        return list(formats.read(train))
-    return read_corpus(train, "train", path=path if train == corpus else None)

@@ -7,7 +7,6 @@ be told of a folder's own trials only. Those of another folder, so of another ma
 it until someone who knows that it is gone says so (`take_over`).
 """
 
-import fcntl
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,6 +15,8 @@ from pathlib import Path
 
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
+
+from biospan.train.lock import locked
 
 LOCK_FILE = "lock"
 _OWNER = "folder"
@@ -96,20 +97,6 @@ class Claims:
 def trial_folder(folder: Path, number: int) -> Path:
     """Where a trial is made."""
     return folder / "trials" / f"{number:03}"
-
-
-@contextmanager
-def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
-    """Hold a file's lock; without `wait`, yield whether it could be had at once."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        try:
-            # Not `flock`, which processes that a trial starts would go on holding.
-            fcntl.lockf(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except (BlockingIOError, PermissionError):
-            yield False
-        else:
-            yield True
 
 
 def _adopt(study: optuna.Study, frozen: FrozenTrial) -> Trial:

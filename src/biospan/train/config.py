@@ -43,7 +43,7 @@ class TrainConfig:
         precision: Of the arithmetic; weights stay fp32. `bf16` is twice as fast on processors that
             have it, and slower on others.
         threads: Of torch in each process; 0 for its own default.
-        compile: Whether torch compiles the encoder, which takes half a minute and then is faster.
+        compile: Whether torch compiles the model; measure whether that is faster where you are.
         checkpoint_minutes: A checkpoint is written this often, and after every epoch.
         pack: Precision of the stored weights: `fp32`, `fp16` or `int8`.
     """

@@ -8,6 +8,7 @@ export (see `export`) and prints nothing (see `cli`).
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save
 
-from biospan.errors import ConfigError, StoppedError
+from biospan.errors import ConfigError, LockedError, StoppedError
 from biospan.model_config import INPUT_NAMES
 from biospan.scoring import Report, evaluate
 from biospan.train import checkpoint, data, parallel, speed
@@ -24,6 +25,7 @@ from biospan.train import record as records
 from biospan.train.checkpoint import write_whole
 from biospan.train.config import TrainConfig
 from biospan.train.data import Batch, Example
+from biospan.train.lock import locked
 from biospan.train.model import EncoderTagger, arithmetic
 from biospan.train.optimizer import make_optimizer, set_rates
 from biospan.train.parallel import Processes
@@ -32,6 +34,7 @@ from biospan.train.run import WEIGHTS_FILE, Run, start
 logger = logging.getLogger(__name__)
 
 CHECKPOINTS = "checkpoints"
+LOCK_FILE = "run.lock"
 _ADAM = ("step", "exp_avg", "exp_avg_sq")  # what it knows of each weight
 
 OnStep = Callable[["Progress"], None]
@@ -76,17 +79,21 @@ def fit(
             run in `folder`, or if the loss is not finite.
         InputError: If the corpus cannot be read, or is not that of the run in `folder`.
         StoppedError: If it was told to stop.
+        LockedError: If another process trains in `folder`.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     processes = parallel.join()
-    run = start(config, processes)
-    training = _Training(run, folder, processes)
-    if restart:
-        training.forget()
-    elif training.resume():
-        return run
-    training.go(on_step, on_epoch, should_stop)
+    with ExitStack() as stack:
+        if processes.rank == 0 and not stack.enter_context(locked(folder / LOCK_FILE, wait=False)):
+            raise LockedError(f"{folder}: another process is training there")
+        run = start(config, processes)
+        training = _Training(run, folder, processes)
+        if restart:
+            training.forget()
+        elif training.resume():
+            return run
+        training.go(on_step, on_epoch, should_stop)
     return run
 
 
@@ -103,7 +110,7 @@ class _Training:
         self._step = 0
         self._epoch_loss = 0.0  # sum over its steps so far
         self._optimizer = make_optimizer(config, run.model)
-        self._tables = speed.row_gradients(run.model.encoder)
+        self._tables = speed.row_gradients(run.model.encoder, shared=processes.count > 1)
         self._forward = torch.compile(run.model, dynamic=True) if config.compile else run.model
         self._started = time.monotonic()
 
@@ -154,8 +161,7 @@ class _Training:
         model.load_state_dict({name: tensors[_key("model", name)] for name in model.state_dict()})
         for name, weight in model.named_parameters():
             self._optimizer.state[weight] = {
-                part: tensors[_key(part, name)].to(weight.device if part != "step" else "cpu")
-                for part in _ADAM
+                part: tensors[_key(part, name)].to(weight.device) for part in _ADAM
             }
 
     def _save(self, log: records.Log | None) -> None:

@@ -40,10 +40,15 @@ class RowGradients:
 
     Torch makes a new table of zeros in every step, which for a table of millions of numbers
     costs more than the optimiser. The gradient is the same.
+
+    Args:
+        table: The embedding.
+        shared: Whether other processes add their gradients to the buffer.
     """
 
-    def __init__(self, table: nn.Embedding) -> None:
+    def __init__(self, table: nn.Embedding, *, shared: bool = False) -> None:
         table.sparse = True
+        self._shared = shared
         self._weight = table.weight
         self._buffer = torch.zeros_like(table.weight)
         self._rows: Tensor | None = None
@@ -58,13 +63,15 @@ class RowGradients:
 
     def clear(self) -> None:
         """After the optimiser's step: make room for the next one."""
-        if self._rows is not None:
+        if self._shared:
+            self._buffer.zero_()  # other processes have used other rows
+        elif self._rows is not None:
             self._buffer[self._rows] = 0.0
         self._weight.grad = None
 
 
-def row_gradients(encoder: nn.Module) -> list[RowGradients]:
+def row_gradients(encoder: nn.Module, *, shared: bool = False) -> list[RowGradients]:
     """For the table of an encoder's pieces, if the encoder tells which it is."""
     find = getattr(encoder, "get_input_embeddings", None)
     table = find() if callable(find) else None
-    return [RowGradients(table)] if isinstance(table, nn.Embedding) else []
+    return [RowGradients(table, shared=shared)] if isinstance(table, nn.Embedding) else []
