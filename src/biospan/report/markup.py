@@ -106,7 +106,6 @@ def table(
     )
     lines.append(f"<tr>{titles}</tr></thead><tbody>")
     body = [_row(row) for row in listed]
-    body = [_row(row) for row in rows]
     n_body = len(body) - n_foot
     lines += body[:n_body]
     if n_foot:
