@@ -78,7 +78,7 @@ def duplicates(scored: Iterable[Document], train: Iterable[Document]) -> tuple[D
     """
     scored, train = list(scored), list(train)
     index = _Index(scored)
-    trusted = not _only_counted(train)
+    trusted = not has_counted_ids(train)
     found: dict[int, Duplicate] = {}
     for train_position, document in enumerate(train):
         for position, kind, shared in index.like(document, by_id=trusted):
@@ -232,7 +232,7 @@ class _Index:
     """Documents by id, by letters and digits, and by runs of words."""
 
     def __init__(self, documents: Sequence[Document]) -> None:
-        trusted = not _only_counted(documents)
+        trusted = not has_counted_ids(documents)
         self._ids: defaultdict[str, list[int]] = defaultdict(list)
         self._texts: defaultdict[str, list[int]] = defaultdict(list)
         self._shingles: defaultdict[str, list[int]] = defaultdict(list)
@@ -272,14 +272,14 @@ def words_of(text: str) -> list[str]:
     return _WORD.findall(text.lower())
 
 
-def _shingles(words: Sequence[str]) -> set[str]:
-    return {" ".join(words[i : i + SHINGLE]) for i in range(len(words) - SHINGLE + 1)}
-
-
-def _only_counted(documents: Sequence[Document]) -> bool:
+def has_counted_ids(documents: Sequence[Document]) -> bool:
     """Whether ids are the documents' numbers, as readers give them; elsewhere they begin anew."""
     ids = [document.id for document in documents]
     return any(ids == [str(first + i) for i in range(len(ids))] for first in (0, 1))
+
+
+def _shingles(words: Sequence[str]) -> set[str]:
+    return {" ".join(words[i : i + SHINGLE]) for i in range(len(words) - SHINGLE + 1)}
 
 
 def _rank(duplicate: Duplicate) -> tuple[int, float]:

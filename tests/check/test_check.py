@@ -193,6 +193,26 @@ def test_documents_of_another_split_are_found_by_text_and_by_id() -> None:
     ]
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_ids_that_only_count_the_documents_are_no_ids_of_another_split(first: int) -> None:
+    counted = [document(f"Here {n}.", id_=str(first + n)) for n in range(3)]
+    named = [document(f"There {n}.", id_=str(first + n)) for n in (2, 0)]
+    for here, there in ((counted, named), (named, counted)):
+        assert not check(here, against=there).items[Finding.SHARED]
+    items = check(named, against=[*named, document("x")]).items[Finding.SHARED]
+    assert len(items) == 2
+
+
+def test_documents_without_letters_and_digits_are_found_by_their_id() -> None:
+    here = [document("...", id_="a"), document("?", id_="b"), document("!", id_="c")]
+    there = [document("...", id_="a"), document("Words.", id_="b"), document("!", id_="x")]
+    items = check(here, against=there).items[Finding.SHARED]
+    assert [str(item) for item in items] == [
+        "`a`: the id, with the same text",
+        "`b`: the id, with another text",
+    ]
+
+
 def test_problems_are_listed_in_full_and_warnings_up_to_the_limit() -> None:
     documents = [
         document("The p53x gene.", ("p53x ", "DNA"), ("p53x gene", "DNA"), id_=str(number))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from biospan.check.findings import Item, quoted
 from biospan.document import Document
-from biospan.exposure import words_of
+from biospan.exposure import has_counted_ids, words_of
 
 # Ids that are named of a group; their number is always said.
 _NAMED = 3
@@ -35,19 +35,24 @@ def repeated_texts(documents: Sequence[Document]) -> list[Item]:
 
 
 def shared(documents: Sequence[Document], others: Iterable[Document]) -> list[Item]:
-    """Documents whose text, or id, the other corpus has too."""
+    """Documents whose text, or id, the other corpus has too; ids that only count are none."""
+    others = list(others)
     by_words = _by_words(others)
-    ids = {document.id for group in by_words.values() for document in group if document.id}
     items = []
     for words, group in _by_words(documents).items():
-        if words in by_words:
-            copies = by_words[words]
+        if copies := by_words.get(words):
             note = _disagreement([*group, *copies])
             what = f"{_ids(group)}: there {_ids(copies)}: {quoted(group[0].text)}{note}"
             items.append(Item(what, counts={"here": len(group), "there": len(copies)}))
-        else:
-            same = [document for document in group if document.id in ids]
-            items += [Item(f"`{document.id:.80}`: the id, with another text") for document in same]
+    if has_counted_ids(documents) or has_counted_ids(others):
+        return items
+    texts: defaultdict[str, set[str]] = defaultdict(set)
+    for document in others:
+        texts[document.id].add(document.text)
+    for document in documents:
+        if document.id and document.id in texts and _words(document) not in by_words:
+            same = "the same" if document.text in texts[document.id] else "another"
+            items.append(Item(f"`{document.id:.80}`: the id, with {same} text"))
     return items
 
 
@@ -55,9 +60,13 @@ def _by_words(documents: Iterable[Document]) -> Mapping[str, list[Document]]:
     """Group documents by their letters and digits; those that have none are left out."""
     groups: defaultdict[str, list[Document]] = defaultdict(list)
     for document in documents:
-        if words := "".join(words_of(document.text)):
+        if words := _words(document):
             groups[words].append(document)
     return groups
+
+
+def _words(document: Document) -> str:
+    return "".join(words_of(document.text))
 
 
 def _disagreement(group: Sequence[Document]) -> str:
