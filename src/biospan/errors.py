@@ -20,6 +20,7 @@ where it has one:
 
 import difflib
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 MAX_LISTED_PROBLEMS = 20
 
@@ -102,6 +103,11 @@ class MissingDependencyError(BiospanError):
         super().__init__(
             f"`{package}` is needed for this and is not installed: pip install {wanted}"
         )
+        self._arguments = (package, extra)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An exception is made again from `args`, which holds the message only.
+        return type(self), self._arguments, self.__dict__
 
 
 def nearest(got: str, known: Iterable[str]) -> str:

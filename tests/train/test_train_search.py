@@ -294,6 +294,99 @@ def test_a_folder_of_another_search_is_refused(tiny_recipe: Recipe, tmp_path: Pa
         search(load_search(other), tmp_path / "out")
 
 
+def test_a_search_in_another_order_is_refused_and_changes_nothing(
+    tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    from biospan.train import study
+    from biospan.train.search import search
+
+    out = tmp_path / "out"
+    recipe = write(tmp_path / "a.toml", tiny_recipe | {"epochs": 1}, {"seed": [1], "head": ["crf"]})
+    search(load_search(recipe), out)
+    name = study.join(load_search(recipe), out).study.study_name
+    journal = (out / "journal.log").read_bytes()
+    turned = write(tmp_path / "b.toml", tiny_recipe | {"epochs": 1}, {"head": ["crf"], "seed": [1]})
+    with pytest.raises(ConfigError, match=r"another `space`: .* in its order"):
+        search(load_search(turned), out)
+    assert (out / "journal.log").read_bytes() == journal
+    assert study.join(load_search(recipe), out).study.study_name == name
+
+
+def test_the_name_of_a_study_stays_what_it_was(tmp_path: Path) -> None:
+    from biospan.train import study
+
+    recipe = write(tmp_path / "s.toml", {"encoder": "e", "epochs": 2}, {"seed": [1, 2]})
+    # Another name would begin all searches anew that were interrupted.
+    assert study.join(load_search(recipe), tmp_path).study.study_name == "biospan-f71688d940fd66f2"
+
+
+def test_fewer_trials_than_there_are_already_are_refused(
+    tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    from biospan.train.search import search
+
+    out = tmp_path / "out"
+    recipe = write(
+        tmp_path / "s.toml",
+        tiny_recipe | {"epochs": 1},
+        {"learning_rate": [1e-2, 1e-4]},
+        method="tpe",
+        trials=2,
+    )
+    search(load_search(recipe), out)
+    weights = list(out.glob("trials/*/*.safetensors"))
+    with pytest.raises(ConfigError, match="`trials` is 1, but the search has 2 trials already"):
+        search(load_search(recipe, ["search.trials=1"]), out)
+    assert [path.is_file() for path in weights] == [True]
+
+
+def test_a_trial_that_another_machine_was_faster_with_is_none(
+    tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    import optuna
+
+    from biospan.train import study
+    from biospan.train.search import search
+
+    out = tmp_path / "out"
+    recipe = write(
+        tmp_path / "s.toml",
+        tiny_recipe | {"epochs": 1},
+        {"learning_rate": [1e-2, 1e-4]},
+        method="tpe",
+        trials=1,
+    )
+    search(load_search(recipe), out)
+    claimed = study.join(load_search(recipe), out).study
+    claimed.tell(claimed.ask(), state=optuna.trial.TrialState.FAIL)  # as `Claims.next` does then
+    assert len(search(load_search(recipe), out).rows) == 1
+    more = search(load_search(recipe, ["search.trials=3"]), out)
+    assert [(row.number, row.state) for row in more.rows] == [
+        (0, "complete"),
+        (2, "complete"),
+        (3, "complete"),
+    ]
+
+
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_a_trial_whose_folder_cannot_be_used_ends_the_search_with_its_name(
+    tiny_recipe: Recipe,
+    tmp_path: Path,
+    in_process: Callable[..., subprocess.Popen[str]],
+    n_workers: int,
+) -> None:
+    out = tmp_path / "out"
+    recipe = write(tmp_path / "s.toml", tiny_recipe | {"epochs": 1}, {"seed": [1]})
+    blocked = out / "trials" / "000" / "record.json"
+    blocked.mkdir(parents=True)
+    process = in_process(recipe, "-o", str(out), "--workers", str(n_workers))
+    said = process.communicate()[1]
+    assert process.returncode == 74
+    assert f"in trial 0, {blocked.parent}: start again to go on with it" in said
+    assert "Is a directory" in said
+    assert "Traceback" not in said
+
+
 @pytest.mark.parametrize("url", ["nosuch://user:secret@host/db", "sqlite:////no/such/folder/x.db"])
 def test_a_storage_that_cannot_be_used_is_an_error_without_its_password(
     tiny_recipe: Recipe, tmp_path: Path, url: str

@@ -100,5 +100,6 @@ def main() -> None:
 
 
 def _fail(error: Exception, exit_code: int) -> NoReturn:
-    print(f"biospan: error: {highlight.to_terminal(str(error), [])}", file=sys.stderr)
+    message = "\n".join([str(error), *getattr(error, "__notes__", ())])
+    print(f"biospan: error: {highlight.to_terminal(message, [])}", file=sys.stderr)
     sys.exit(exit_code)

@@ -73,10 +73,11 @@ class Claims:
         return None
 
     def _new(self, owner: str, held: ExitStack) -> Trial | None:
-        if len(self.study.get_trials(deepcopy=False)) >= self.n_trials:
+        if len(trials_of(self.study)) >= self.n_trials:
             return None
         trial = self.study.ask()
-        if trial.number >= self.n_trials:  # another machine took the last one in between
+        before = [other for other in trials_of(self.study) if other.number < trial.number]
+        if len(before) >= self.n_trials:  # another machine took the last one in between
             self.study.tell(trial, state=TrialState.FAIL)
             return None
         trial.set_user_attr(_OWNER, owner)
@@ -92,6 +93,15 @@ class Claims:
 
     def _lock_file(self, number: int) -> Path:
         return trial_folder(self.folder, number) / LOCK_FILE
+
+
+def trials_of(study: optuna.Study) -> list[FrozenTrial]:
+    """A study's trials by number, but for those that nobody made: given back at once by `next`."""
+    return [
+        trial
+        for trial in study.get_trials(deepcopy=False)
+        if trial.state != TrialState.FAIL or _OWNER in trial.user_attrs
+    ]
 
 
 def trial_folder(folder: Path, number: int) -> Path:

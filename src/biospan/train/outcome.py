@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from biospan.errors import ConfigError
 from biospan.train import plots
+from biospan.train.claims import trials_of
 from biospan.train.config import TrainConfig
 from biospan.train.space import SearchConfig
 
@@ -93,14 +94,15 @@ class Outcome:
     @classmethod
     def of(cls, study: optuna.Study, config: SearchConfig) -> "Outcome":
         """What a study holds by now."""
-        trials = study.get_trials(deepcopy=False)[: config.trials]
-        rows = tuple(Row.of(trial) for trial in trials)
+        rows = tuple(Row.of(trial) for trial in trials_of(study))
         n_complete = sum(row.state == "complete" for row in rows)
         if n_complete < MIN_FOR_IMPORTANCE:
             return cls(config, rows, {})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that few trials say little is for the docs
-            importance = optuna.importance.get_param_importances(study)
+            importance = optuna.importance.get_param_importances(
+                study, evaluator=optuna.importance.PedAnovaImportanceEvaluator()
+            )
         return cls(config, rows, importance)
 
     @property
@@ -118,14 +120,14 @@ class Outcome:
 
     def line(self, number: int, n_workers: int) -> str:
         """What to say of a trial that has ended, and of how far the search is."""
-        row = self.rows[number]
+        row = next(row for row in self.rows if row.number == number)
         score = "no score" if row.micro_f1 is None else f"micro F1 {row.micro_f1:.4f}"
         settings = ", ".join(f"{key} = {value}" for key, value in row.settings.items())
         ended = [row for row in self.rows if row.seconds is not None]
         complete = any(row.state == "complete" for row in self.rows)
         best = f", best {self.best.micro_f1:.4f} (trial {self.best.number})" if complete else ""
         mean = sum(row.seconds or 0.0 for row in ended) / max(1, len(ended))
-        minutes = mean * (self.config.trials - len(ended)) / n_workers / 60
+        minutes = mean * max(0, self.config.trials - len(ended)) / n_workers / 60
         reason = f": {row.reason}" if row.reason else ""
         return (
             f"trial {number} {row.state}{reason}: {score}, {settings}; {len(ended)} of "

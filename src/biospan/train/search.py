@@ -17,7 +17,7 @@ from optuna.trial import Trial, TrialState
 from biospan.errors import BiospanError, ConfigError
 from biospan.scoring import Report
 from biospan.train import checkpoint, loop, study, workers
-from biospan.train.claims import trial_folder
+from biospan.train.claims import trial_folder, trials_of
 from biospan.train.lock import locked
 from biospan.train.outcome import REASON, SECONDS, Outcome
 from biospan.train.run import WEIGHTS_FILE
@@ -49,13 +49,20 @@ def search(
         say: Called with a line for each epoch and trial.
 
     Raises:
-        ConfigError: If `folder` holds another search, or not a single trial could be finished.
+        ConfigError: If `folder` holds another search, or one with more trials already, or not a
+            single trial could be finished.
         MissingInputError: If the corpus is not there.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     _check_same(config, folder)
     claims = study.join(config, folder)
+    n_made = len(trials_of(claims.study))
+    if n_made > config.trials:
+        raise ConfigError(
+            f"{folder}: `trials` is {config.trials}, but the search has {n_made} trials already: "
+            "expected as many or more"
+        )
     if take_over:
         claims.take_over()
     work = partial(_work, config, folder, n_workers)
@@ -81,11 +88,12 @@ def _check_same(config: SearchConfig, folder: Path) -> None:
     if not path.is_file():
         checkpoint.write_whole(path, checkpoint.as_text(settings))
     earlier = json.loads(path.read_text(encoding="utf-8"))
-    changed = [key for key in settings if settings[key] != earlier.get(key)]
+    # As text, for the order of keys is part of the study's name, and decides a grid's points.
+    changed = [key for key in settings if json.dumps(settings[key]) != json.dumps(earlier.get(key))]
     if changed:
         raise ConfigError(
             f"{folder}: holds a search with another {', '.join(f'`{key}`' for key in changed)}: "
-            "take another folder, or the recipe that it was begun with"
+            "take another folder, or the recipe that it was begun with, in its order"
         )
 
 
@@ -124,15 +132,16 @@ def _make(config: SearchConfig, trial: Trial, folder: Path, say: workers.Say) ->
         trial.set_user_attr(REASON, reason)
         trial.study.tell(trial, score, state=state)
 
+    place = trial_folder(folder, trial.number)
     try:
-        run = loop.fit(
-            run_config, trial_folder(folder, trial.number), on_step=on_step, on_epoch=on_epoch
-        )
+        run = loop.fit(run_config, place, on_step=on_step, on_epoch=on_epoch)
     except optuna.TrialPruned:
         tell(TrialState.PRUNED)
     except ConfigError as error:  # it diverged, or its settings do not go together
         tell(TrialState.FAIL, reason=str(error))
-    except (BiospanError, OSError):  # what no trial could do without: a corpus, space on the disk
+    except (BiospanError, OSError) as error:
+        # What no trial could do without: a corpus, space on the disk.
+        error.add_note(f"in trial {trial.number}, {place}: start again to go on with it")
         raise
     except Exception as error:
         logger.warning("trial %d", trial.number, exc_info=True)

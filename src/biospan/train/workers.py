@@ -23,6 +23,7 @@ def run(work: Callable[[Say], None], n_workers: int, say: Say) -> None:
     Raises:
         BiospanError: The first that a worker raised, or that a worker was killed. The others
             finish what they can first.
+        OSError: Likewise.
     """
     context = multiprocessing.get_context("spawn")
     n_threads = max(1, (os.cpu_count() or 1) // n_workers)
@@ -33,7 +34,7 @@ def run(work: Callable[[Say], None], n_workers: int, say: Say) -> None:
         started.start()
         sender.close()  # the worker has the only one left, so that the pipe ends when it does
         under_way[receiver] = started
-    failures: list[BiospanError] = []
+    failures: list[BiospanError | OSError] = []
     while under_way:
         ready = connection.wait(list(under_way))
         for receiver, worker in list(under_way.items()):
@@ -49,7 +50,7 @@ def run(work: Callable[[Say], None], n_workers: int, say: Say) -> None:
                         BiospanError(f"a worker ended with {worker.exitcode}; start again to go on")
                     )
                 continue
-            if isinstance(message, BiospanError):
+            if isinstance(message, BiospanError | OSError):
                 failures.append(message)
             else:
                 say(message)
@@ -68,7 +69,7 @@ def _worker(work: Callable[[Say], None], n_threads: int, sender: connection.Conn
     torch.set_num_threads(n_threads)
     try:
         work(sender.send)
-    except BiospanError as error:
-        sender.send(error)
     except (KeyboardInterrupt, BrokenPipeError):  # the process that started this one ends as well
         pass
+    except (BiospanError, OSError) as error:
+        sender.send(error)
