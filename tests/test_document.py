@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from biospan import highlight
 from biospan.document import Document, Entity, Passage, Sentence, Token
 from biospan.errors import InputError
 
@@ -386,8 +387,8 @@ def test_to_dataframe_of_no_entities_has_the_columns() -> None:
 
 def test_highlights_are_the_entities() -> None:
     document = segmented()
-    assert [tuple(span) for span in document.highlights()] == [
-        (e.start, e.end, e.label, e.score) for e in document.entities
+    assert document.highlights() == [
+        highlight.Span(e.start, e.end, e.label, e.score) for e in document.entities
     ]
 
 
