@@ -29,6 +29,9 @@ _QUOTES = {"``": '"', "''": '"'}
 
 Integers = NDArray[np.int64]
 
+N_SHAPES = 8
+_GLUED = 4  # added to a shape if nothing, no blank either, is between the token and the one before
+
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
@@ -91,6 +94,31 @@ def encode(
         )
         for encoding, stretch in zip(encodings, stretches, strict=True)
     ]
+
+
+def shape(surface: str, *, glued: bool) -> int:
+    """What lower-casing hides of a piece, and the tokenizer of the text before it.
+
+    Args:
+        surface: The piece as the text has it.
+        glued: Whether it follows its left neighbour without a blank.
+
+    Returns:
+        0 without capitals, 1 with a capital in front only, 2 in capitals, 3 mixed; 4 more if
+        glued.
+    """
+    case = 0
+    if surface != surface.lower():
+        if surface == surface.upper():
+            case = 2 if len(surface) > 1 else 1
+        else:
+            case = 1 if surface[1:] == surface[1:].lower() else 3
+    return case + _GLUED * glued
+
+
+def hide_case(shapes: Integers) -> Integers:
+    """The same shapes without what they say of capitals."""
+    return shapes & _GLUED
 
 
 def plan(index: int, stretch: Stretch, capacity: int) -> list[Window]:

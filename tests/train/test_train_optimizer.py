@@ -44,11 +44,11 @@ def test_the_rate_rises_and_then_falls_in_a_straight_line_to_zero(
     weights = [torch.nn.Parameter(torch.zeros(2)) for _ in range(2)]
     groups: list[dict[str, Any]] = [{"params": weights[:1]}, {"params": weights[1:], "lr": 0.05}]
     optimizer = torch.optim.AdamW(groups, lr=0.5)
-    rates = [set_rates(optimizer, config, step, n_steps) for step in range(n_steps)]
+    rates = [set_rates(optimizer, config.warmup_ratio, step, n_steps) for step in range(n_steps)]
     rising = [0.5 * (step + 1) / n_warmup for step in range(n_warmup)]
     n_falling = n_steps - n_warmup
     falling = [0.5 * (n_falling - step) / n_falling for step in range(n_falling)]
     assert rates == pytest.approx(rising + falling)
     # The second group keeps its own peak.
     assert optimizer.param_groups[1]["lr"] == pytest.approx(rates[-1] / 10)
-    assert set_rates(optimizer, config, n_steps, n_steps) == 0.0
+    assert set_rates(optimizer, config.warmup_ratio, n_steps, n_steps) == 0.0

@@ -12,6 +12,9 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from biospan.errors import ConfigError, MissingInputError, nearest
 
+# Lowest and highest allowed value of a key, both allowed themselves.
+Ranges = Mapping[str, tuple[float, float]]
+
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
@@ -88,8 +91,7 @@ class TrainConfig:
 
 _SPLITS = ("train_split", "dev_split")
 
-# Lowest and highest allowed value, both allowed themselves.
-_RANGES: dict[str, tuple[float, float]] = {
+_RANGES: Ranges = {
     "train_documents": (0, 10**9),
     "max_pieces": (16, 8192),
     "epochs": (1, 1000),
@@ -163,7 +165,7 @@ def from_mapping(
             found.append(f"{where}: unknown key `{key}`. {nearest(key, hints)}")
             continue
         try:
-            checked[key] = _check(key, value, hints[key])
+            checked[key] = check(key, value, hints[key], _RANGES)
         except ValueError as error:
             found.append(f"{where}: {error}")
     if "encoder" not in values:
@@ -193,22 +195,27 @@ def _override_value(text: str) -> Any:
         return text
 
 
-def _check(key: str, value: Any, hint: Any) -> Any:
+def check(key: str, value: Any, hint: Any, ranges: Ranges) -> Any:
+    """A value of a recipe, as its key's type says.
+
+    Raises:
+        ValueError: If it is of another type, or out of its range.
+    """
     if get_origin(hint) is Literal:
         choices = get_args(hint)
         if value not in choices:
             raise ValueError(f"`{key}` is {value!r}, expected one of {', '.join(choices)}")
         return value
-    if key == "exclude":
+    if get_origin(hint) is tuple:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise ValueError(f"`{key}` is {value!r}, expected a list of document ids as strings")
+            raise ValueError(f"`{key}` is {value!r}, expected a list of strings")
         return tuple(value)
     expected = {bool: (bool,), int: (int,), float: (int, float), str: (str,)}[hint]
     if not isinstance(value, expected) or (isinstance(value, bool) and hint is not bool):
         raise ValueError(f"`{key}` is {value!r}, expected {hint.__name__}")
     if not isinstance(value, int | float) or isinstance(value, bool):
         return value
-    low, high = _RANGES[key]
+    low, high = ranges[key]
     if not low <= value <= high:
         raise ValueError(f"`{key}` is {value}, expected {low} to {high}")
     return hint(value)

@@ -222,7 +222,7 @@ class _Training:
     def _make_step(self, epoch: int, chosen: Sequence[Example]) -> Progress:
         """One step of the optimiser, on this process's share of a batch."""
         config, processes, model = self._config, self._processes, self._run.model
-        rate = set_rates(self._optimizer, config, self._step, self._n_steps)
+        rate = set_rates(self._optimizer, config.warmup_ratio, self._step, self._n_steps)
         seed = np.random.SeedSequence([config.seed, self._step, processes.rank])
         torch.manual_seed(int(seed.generate_state(1, np.uint32)[0]))
         model.train()

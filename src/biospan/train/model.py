@@ -7,7 +7,7 @@ from transformers, by hub name, from a folder, or from an installed Python packa
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -19,7 +19,6 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from biospan.errors import ConfigError
 from biospan.model_config import INPUT_NAMES
 from biospan.tags import TagSet
-from biospan.train.config import TrainConfig
 from biospan.train.crf import Crf
 from biospan.train.data import IGNORED, Batch
 
@@ -107,6 +106,19 @@ def arithmetic(device: torch.device, precision: str) -> torch.autocast:
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
 
 
+class EncoderRecipe(Protocol):
+    """What a recipe says of its encoder; see `config.TrainConfig`."""
+
+    @property
+    def encoder(self) -> str: ...
+    @property
+    def max_pieces(self) -> int: ...
+    @property
+    def dropout(self) -> float: ...
+    @property
+    def attention_dropout(self) -> float: ...
+
+
 class Encoder(NamedTuple):
     """An encoder with its tokenizer and the numbers of that tokenizer's special pieces."""
 
@@ -115,7 +127,7 @@ class Encoder(NamedTuple):
     special_ids: dict[str, int]
 
 
-def load_encoder(config: TrainConfig) -> Encoder:
+def load_encoder(config: EncoderRecipe) -> Encoder:
     """The recipe's encoder, in fp32.
 
     Raises:
@@ -156,7 +168,7 @@ def _special_ids(tokenizer: Any, name: str) -> dict[str, int]:
     return ids
 
 
-def _set_dropout(settings: Any, config: TrainConfig) -> None:
+def _set_dropout(settings: Any, config: EncoderRecipe) -> None:
     """Set the rates under the names that this family of encoders has for them."""
     rates = {
         "hidden_dropout_prob": config.dropout,

@@ -25,10 +25,10 @@ def make_optimizer(config: TrainConfig, model: EncoderTagger) -> torch.optim.Opt
 
 
 def set_rates(
-    optimizer: torch.optim.Optimizer, config: TrainConfig, step: int, n_steps: int
+    optimizer: torch.optim.Optimizer, warmup_ratio: float, step: int, n_steps: int
 ) -> float:
     """Set each group's rate for a step, and return the first: a straight rise, a straight fall."""
-    n_warmup = max(1, round(config.warmup_ratio * n_steps))
+    n_warmup = max(1, round(warmup_ratio * n_steps))
     if step < n_warmup:
         factor = (step + 1) / n_warmup
     else:

@@ -36,21 +36,28 @@ def begin(
     config: TrainConfig, train: Sequence[Document], dev: Sequence[Document], processes: Processes
 ) -> dict[str, Any]:
     """The record of a run before its first step."""
+    return {
+        "recipe": config.to_dict(),
+        **environment(processes),
+        "train": {"documents": len(train), "sha256": checksum(train)},
+        "dev": {"documents": len(dev), "sha256": checksum(dev)},
+        "epochs": [],
+        "finished": False,
+    }
+
+
+def environment(processes: Processes) -> dict[str, Any]:
+    """What a run is made with: code, packages, machine."""
     packages = ("biospan", "torch", "transformers", "tokenizers", "numpy")
     where = torch.backends.cpu.get_cpu_capability()
     if processes.device.type == "cuda":
         where = torch.cuda.get_device_name(processes.device)
     machine = f"{where}, {torch.get_num_threads()} threads"
     return {
-        "recipe": config.to_dict(),
         "commit": code_version(),
         "packages": {name: version(name) for name in packages},
         "python": platform.python_version(),
         "machine": machine + (f", {processes.count} processes" if processes.count > 1 else ""),
-        "train": {"documents": len(train), "sha256": checksum(train)},
-        "dev": {"documents": len(dev), "sha256": checksum(dev)},
-        "epochs": [],
-        "finished": False,
     }
 
 
