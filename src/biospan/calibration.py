@@ -1,0 +1,226 @@
+"""From what the decoder knows of a span to the probability that exactly it has its label.
+
+A model's own probability orders its entities well and overstates them. Calibration is a logistic
+regression on the logit of that probability (Platt 1999) and on what else decoding knows for
+free: how long the span is, how strong its weakest token is, how probable it is that the same
+entity is longer or shorter, and how often the document says the same. It changes scores only,
+never which entities there are. It is fitted elsewhere; `biospan.reliability` tells its worth.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biospan.decode import Chain, Lattice, span_scores
+from biospan.errors import ModelError, nearest
+from biospan.tags import Span
+
+Floats = NDArray[np.float64]
+
+# What is known of a span, in this order: its probability; its length in units; the least of its
+# tokens' highest emissions; the probabilities that an entity of this label has one of its edges
+# and is longer, or shorter; and how many entities of the document have its text and label.
+EVIDENCE = ("probability", "length", "strength", "longer", "shorter", "repeats")
+
+_REACH = 4  # units by which an edge is moved to see how probable that is
+_LEAST = 1e-6  # probabilities are kept away from 0 and 1 by it, so that they have a logit
+_LEAST_RIVAL = 1e-4  # below it it makes no difference how improbable another edge is
+_MAX_EMISSION = 100.0
+_MAX_LOGIT = 30.0  # a float64 tells the probability from 1
+_MAX_NUMBER = 1000.0  # of a parameter
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How evidence becomes a probability: weights of a logistic regression.
+
+    Attributes:
+        labels: Sorted.
+        intercepts: One for each label.
+        weights: One for each name of `EVIDENCE`; that of the probability is not negative, so
+            that a higher probability never gets a lower score, all else being equal.
+        lengths: For each label, what its entities' length weighs beside the weight of all.
+
+    Raises:
+        ModelError: If the parts do not fit, or a number is out of range; all in one message.
+    """
+
+    labels: tuple[str, ...]
+    intercepts: tuple[float, ...]
+    weights: tuple[float, ...]
+    lengths: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        found = []
+        expected = {"intercepts": self.labels, "weights": EVIDENCE, "lengths": self.labels}
+        for name, keys in expected.items():
+            numbers = getattr(self, name)
+            if len(numbers) != len(keys) or not all(map(_is_number, numbers)):
+                found.append(
+                    f"`calibration`: `{name}`: expected {len(keys)} numbers from "
+                    f"{-_MAX_NUMBER:g} to {_MAX_NUMBER:g}"
+                )
+        if not found and self.weights[0] < 0:
+            found.append(
+                f"`calibration`: `weights`: `{EVIDENCE[0]}`: got {self.weights[0]:g}; expected "
+                "no negative number"
+            )
+        if found:
+            raise ModelError("\n".join(found))
+
+    @classmethod
+    def identity(cls, labels: Sequence[str]) -> "Calibration":
+        """The one that leaves the model's own probability as it is."""
+        none = (0.0,) * len(labels)
+        return cls(tuple(labels), none, (1.0, *(0.0,) * (len(EVIDENCE) - 1)), none)
+
+    @classmethod
+    def from_dict(cls, values: Any) -> "Calibration":
+        """Read what `to_dict` writes.
+
+        Raises:
+            ModelError: If it is anything else; all that is wrong in one message.
+        """
+        names = ("intercepts", "weights", "lengths")
+        found = _object_problems("calibration", values, names)
+        if not found:
+            found += _object_problems("weights", values["weights"], EVIDENCE)
+            found += _object_problems("intercepts", values["intercepts"], values["intercepts"])
+        if not found:
+            found += _object_problems("lengths", values["lengths"], values["intercepts"])
+        if found:
+            raise ModelError("\n".join(f"`calibration`: {problem}" for problem in found))
+        labels = tuple(sorted(values["intercepts"]))
+        intercepts, lengths = (
+            tuple(values[name][label] for label in labels) for name in ("intercepts", "lengths")
+        )
+        return cls(labels, intercepts, tuple(values["weights"][n] for n in EVIDENCE), lengths)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form: each number by its name."""
+        return {
+            "intercepts": dict(zip(self.labels, self.intercepts, strict=True)),
+            "weights": dict(zip(EVIDENCE, self.weights, strict=True)),
+            "lengths": dict(zip(self.labels, self.lengths, strict=True)),
+        }
+
+    def apply(self, labels: Sequence[str], evidence: Floats) -> Floats:
+        """Calibrated probabilities, each above 0 and below 1.
+
+        Args:
+            labels: Of the spans; each one of this calibration's.
+            evidence: What is known of them. Shape (n_spans, n_evidence).
+
+        Returns:
+            Shape (n_spans,).
+        """
+        rows = [self.labels.index(label) for label in labels]
+        values = inputs(evidence)
+        logits = values @ np.array(self.weights) + np.array(self.intercepts)[rows]
+        logits += np.array(self.lengths)[rows] * values[:, EVIDENCE.index("length")]
+        return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -_MAX_LOGIT, _MAX_LOGIT))))
+
+
+def inputs(evidence: Floats) -> Floats:
+    """Evidence on the scales that weights apply to: log odds, logarithms, and strength as it is.
+
+    Shape (n_spans, n_evidence), as that of the evidence.
+    """
+    probability, length, strength, longer, shorter, repeats = evidence.T
+    clear = np.clip(probability, _LEAST, 1.0 - _LEAST)
+    columns = (
+        np.log(clear) - np.log1p(-clear),
+        np.log(length),
+        np.clip(strength, -_MAX_EMISSION, _MAX_EMISSION),
+        np.log(longer + _LEAST_RIVAL),
+        np.log(shorter + _LEAST_RIVAL),
+        np.log(repeats),
+    )
+    return np.stack(columns, axis=1)
+
+
+def weigh(
+    found: Lattice, chain: Chain, emissions: Floats, spans: Sequence[tuple[int, Span]]
+) -> Floats:
+    """The evidence for spans, as if the document said each of them once.
+
+    Args:
+        found: Messages of the batch.
+        chain: The chain they were computed with.
+        emissions: What they were computed from. Shape (n_tokens, n_sentences, n_tags).
+        spans: Pairs of a sentence's index in the batch and a span in it.
+
+    Returns:
+        Shape (n_spans, n_evidence).
+    """
+    evidence = np.ones((len(spans), len(EVIDENCE)))
+    if not spans:
+        return evidence
+    peaks = emissions.max(axis=2)
+    longer, shorter = [], []
+    for index, (row, span) in enumerate(spans):
+        evidence[index, 1] = span.end - span.start
+        evidence[index, 2] = peaks[span.start : span.end, row].min()
+        rivals = _moved(span, int(found.lengths[row]))
+        longer += [(index, rival) for rival in rivals if rival.start < span.start]
+        longer += [(index, rival) for rival in rivals if rival.end > span.end]
+        shorter += [(index, rival) for rival in rivals if _is_inside(rival, span)]
+    evidence[:, 0] = span_scores(found, chain, spans)
+    for column, rivals in ((3, longer), (4, shorter)):
+        scores = span_scores(found, chain, [(spans[index][0], rival) for index, rival in rivals])
+        owners = np.array([index for index, _ in rivals], dtype=np.int64)
+        evidence[:, column] = np.bincount(owners, weights=scores, minlength=len(spans))
+    return evidence
+
+
+def of_document(rows: Sequence[Floats], names: Sequence[tuple[str, str]]) -> Floats:
+    """The evidence for all entities of a document, with how often each is there.
+
+    Repeats have the same label and the same text, whatever the case.
+
+    Args:
+        rows: Of each entity, out of what `weigh` gives. Shape (n_evidence,).
+        names: Label and text of each entity.
+
+    Returns:
+        Shape (n_entities, n_evidence).
+    """
+    keys = [(label, text.lower()) for label, text in names]
+    counts = Counter(keys)
+    evidence = np.array(rows).reshape(len(rows), len(EVIDENCE))
+    evidence[:, EVIDENCE.index("repeats")] = [counts[key] for key in keys]
+    return evidence
+
+
+def _moved(span: Span, n_tokens: int) -> list[Span]:
+    """The spans that share one edge with `span`, the other being moved by up to `_REACH`."""
+    starts = range(max(0, span.start - _REACH), min(span.end, span.start + _REACH + 1))
+    ends = range(max(span.start, span.end - _REACH - 1) + 1, min(n_tokens, span.end + _REACH) + 1)
+    return [
+        *(Span(start, span.end, span.label) for start in starts if start != span.start),
+        *(Span(span.start, end, span.label) for end in ends if end != span.end),
+    ]
+
+
+def _is_inside(rival: Span, span: Span) -> bool:
+    return rival.start >= span.start and rival.end <= span.end
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value) and abs(value) <= _MAX_NUMBER
+
+
+def _object_problems(name: str, value: Any, keys: Any) -> list[str]:
+    """What is wrong with an object that is to have exactly these keys."""
+    if not isinstance(value, Mapping):
+        return [f"`{name}`: got {type(value).__name__}; expected an object"]
+    found = [
+        f"`{name}`: unknown key `{str(key)[:80]}`. {nearest(str(key), keys)}"
+        for key in sorted(value.keys() - set(keys))
+    ]
+    return found + [f"`{name}`: key `{key}` is missing" for key in keys if key not in value]
