@@ -4,6 +4,7 @@ Tests that lack data, the training extra or OpenVINO skip and say so, unless BIO
 (`data`, `train`, `openvino`, comma-separated) says that they must run.
 """
 
+import gzip
 import importlib.util
 import io
 import os
@@ -246,6 +247,55 @@ def tiny_recipe(tiny_corpus: Path, tiny_encoder: Path) -> dict[str, Any]:
         "epochs": 4,
         "batch_size": 8,
         "learning_rate": 1e-2,
+        "seed": 3,
+        "threads": 1,
+        "precision": "fp32",
+    }
+
+
+@pytest.fixture(scope="session")
+def tiny_pretrain_recipe(
+    needs_train: None, tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    """A recipe that adapts an untrained BERT to two small files in seconds."""
+    import torch
+    import transformers
+
+    folder = tmp_path_factory.mktemp("adapted")
+    rng = random.Random(0)
+    for name, count in (("abstracts.txt.gz", 60), ("book.txt", 40)):
+        lines = []
+        for _ in range(count):
+            a, b = rng.sample(["IL-2", "IL-4", "gene", "actin", "Cells"], 2)
+            ending = " ".join(rng.choices(["and", "of", "the"], k=rng.randint(0, 9)))
+            lines.append(f"The {a} protein and the {b} gene: expression of {a} in {b} {ending}.")
+        opener = gzip.open if name.endswith(".gz") else open
+        with opener(folder / name, "wt", encoding="utf-8") as file:
+            file.write("\n".join(lines))
+    tokenizer = small_tokenizer()
+    tokenizer.add_special_tokens(["[MASK]"])
+    names = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token"), SPECIAL, strict=True))
+    fast: Any = transformers.PreTrainedTokenizerFast
+    fast(tokenizer_object=tokenizer, mask_token="[MASK]", **names).save_pretrained(folder / "bert")
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+    )
+    transformers.BertModel(config).save_pretrained(folder / "bert")
+    return {
+        "encoder": str(folder / "bert"),
+        "text": str(folder),
+        "files": ["abstracts.txt.gz", "book.txt"],
+        "corpus_path": str(tiny_corpus),
+        "max_pieces": 32,
+        "batch_size": 8,
+        "micro_batch_size": 3,
+        "learning_rate": 5e-3,
         "seed": 3,
         "threads": 1,
         "precision": "fp32",

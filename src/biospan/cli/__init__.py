@@ -20,10 +20,12 @@ from biospan.cli import (
     corpus,
     evaluate,
     export,
+    pretrain,
     rate_test,
     report,
     search,
     tag,
+    teach,
     train,
 )
 from biospan.errors import BiospanError
@@ -62,6 +64,8 @@ app.command("check")(check.check)
 app.command("corpus")(corpus.corpus)
 app.command("train")(train.train)
 app.command("export")(export.export)
+app.command("pretrain")(pretrain.pretrain)
+app.command("teach")(teach.teach)
 app.command("search")(search.search)
 app.command("rate-test")(rate_test.rate_test)
 

@@ -1,12 +1,12 @@
 """`biospan train`: from a recipe to a model directory."""
 
-import signal
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from biospan.cli.export import show
+from biospan.cli.progress import display, until_terminated
 from biospan.errors import MissingDependencyError
 
 
@@ -35,58 +35,26 @@ def train(
         from biospan.train import export, loop, parallel
     except ImportError as error:
         raise MissingDependencyError(error.name or "torch", "train") from error
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
     from biospan.scoring import Report
 
     folder = output or Path("runs") / recipe.stem
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("epoch {task.fields[epoch]}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("loss {task.fields[loss]:.4f}"),
-        TimeElapsedColumn(),
-        TextColumn("eta"),
-        TimeRemainingColumn(),
-    )
     first = parallel.join().rank == 0  # of several processes one speaks
-    console.quiet = not first
-    with Progress(*columns, console=console, refresh_per_second=2, disable=not first) as bar:
-        task = bar.add_task("train", total=None, epoch=1, loss=float("nan"))
 
-        def on_step(step: loop.Progress) -> None:
-            bar.update(
-                task, total=step.n_steps, completed=step.step, epoch=step.epoch, loss=step.loss
-            )
-            if not console.is_terminal and step.step % max(1, step.n_steps // 100) == 0:
-                # A log file gets lines instead of a bar.
-                eta = bar.tasks[0].time_remaining or 0
-                console.print(
-                    f"step {step.step}/{step.n_steps} loss {step.loss:.4f} eta {eta:.0f} s"
-                )
+    def title(step: loop.Progress) -> str:
+        return f"epoch {step.epoch}"
+
+    with display(title, speaks=first) as shown, until_terminated() as should_stop:
 
         def on_epoch(epoch: int, report: Report) -> None:
-            console.print(f"epoch {epoch}: development micro F1 {report.spans.micro.f1:.4f}")
+            shown.say(f"epoch {epoch}: development micro F1 {report.spans.micro.f1:.4f}")
 
-        told_to_stop: list[int] = []
-        signal.signal(signal.SIGTERM, lambda number, frame: told_to_stop.append(number))
         run = loop.fit(
             config,
             folder,
             restart=restart,
-            on_step=on_step,
+            on_step=shown.on_step,
             on_epoch=on_epoch,
-            should_stop=lambda: bool(told_to_stop),
+            should_stop=should_stop,
         )
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if first:
         show(folder / "model", export.export(run, folder / "model"))

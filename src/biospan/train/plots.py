@@ -22,15 +22,16 @@ _DPI = 144
 def curves(
     steps: Sequence[tuple[int, float, float]], epochs: Sequence[tuple[int, float]], path: Path
 ) -> None:
-    """Draw training loss, development micro F1 and learning rate over the steps of a run.
+    """Draw training loss, development micro F1, if any, and learning rate over a run's steps.
 
     Args:
         steps: Step, loss and learning rate of each step.
         epochs: Step at the end of each epoch, and micro F1 on the development split then.
         path: The PNG to write.
     """
-    figure = Figure(figsize=(7.5, 6.5), layout="constrained")
-    loss, score, rate = figure.subplots(3, 1, sharex=True, height_ratios=(3, 3, 1.5))
+    figure = Figure(figsize=(7.5, 6.5 if epochs else 4.5), layout="constrained")
+    heights = (3, 3, 1.5) if epochs else (3, 1.5)
+    loss, *score, rate = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
     numbers = [step for step, _, _ in steps]
     losses = [value for _, value, _ in steps]
     # Over a hundredth of the run: short runs keep their shape, long ones lose the noise.
@@ -42,20 +43,8 @@ def curves(
     loss.legend(frameon=False, loc="upper right")
 
     ends = [step for step, _ in epochs]
-    scores = [value for _, value in epochs]
-    score.plot(ends, scores, color=_GREEN, marker="o", linewidth=1.8, markersize=5)
-    if scores:
-        best = max(scores)
-        score.annotate(
-            f"{best:.4f}",
-            (ends[scores.index(best)], best),
-            xytext=(0, 8),
-            textcoords="offset points",
-            ha="center",
-            color=_GREEN,
-        )
-    score.margins(y=0.2)
-    score.set_ylabel("development micro F1")
+    for axes in score:
+        _scores(axes, ends, [value for _, value in epochs])
 
     rate.plot(numbers, [value for _, _, value in steps], color=_RED, linewidth=1.8)
     rate.set_ylim(bottom=0)
@@ -63,7 +52,7 @@ def curves(
     rate.set_ylabel("learning rate")
     rate.set_xlabel("step")
     rate.xaxis.set_major_locator(MaxNLocator(integer=True))
-    for axes in (loss, score, rate):
+    for axes in (loss, *score, rate):
         _plain(axes)
         for end in ends:
             axes.axvline(end, color=_GREY, linewidth=0.6, linestyle=":", zorder=0)
@@ -155,6 +144,21 @@ def smoothed(values: Iterable[float], *, keep: float) -> Iterator[float]:
     for number, value in enumerate(values, start=1):
         mean = keep * mean + (1 - keep) * value
         yield mean / (1 - keep**number)
+
+
+def _scores(axes: Axes, ends: Sequence[int], scores: Sequence[float]) -> None:
+    axes.plot(ends, scores, color=_GREEN, marker="o", linewidth=1.8, markersize=5)
+    best = max(scores)
+    axes.annotate(
+        f"{best:.4f}",
+        (ends[scores.index(best)], best),
+        xytext=(0, 8),
+        textcoords="offset points",
+        ha="center",
+        color=_GREEN,
+    )
+    axes.margins(y=0.2)
+    axes.set_ylabel("development micro F1")
 
 
 def _scatter(axes: Axes, points: Sequence[tuple[float, float]], **style: Any) -> None:

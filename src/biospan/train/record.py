@@ -8,7 +8,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TextIO
@@ -29,7 +29,7 @@ LOG_FILE = "log.jsonl"
 CURVES_FILE = "curves.png"
 
 # What may differ between a run and its resumption.
-_INCIDENTAL = {"checkpoint_minutes"}
+_INCIDENTAL = frozenset({"checkpoint_minutes"})
 
 
 def begin(
@@ -113,23 +113,37 @@ def check_same(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path) 
         InputError: If the documents are others.
     """
     # Keys that an older version did not know are as they were then: at their defaults.
-    old, new = recipe(before, folder).to_dict(), now["recipe"]
+    check_recipe(recipe(before, folder).to_dict(), now["recipe"], folder)
+    for split in ("train", "dev"):
+        if before[split]["sha256"] != now[split]["sha256"]:
+            raise InputError(
+                f"corpus `{now['recipe']['corpus']}`, `{split}` documents: not those that "
+                f"{folder / RECORD_FILE} was made with"
+            )
+
+
+def check_recipe(
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
+    folder: Path,
+    *,
+    may_differ: Collection[str] = _INCIDENTAL,
+) -> None:
+    """Refuse to go on with a run of another recipe.
+
+    Raises:
+        ConfigError: With each key that differs and may not.
+    """
     different = [
         f"`{key}` is {old[key]!r} there and {new[key]!r} here"
         for key in sorted(new)
-        if old[key] != new[key] and key not in _INCIDENTAL
+        if old[key] != new[key] and key not in may_differ
     ]
     if different:
         raise ConfigError(
             f"{folder}: holds a run of another recipe: {'; '.join(different)}. Take another "
             "folder, or start anew with --restart"
         )
-    for split in ("train", "dev"):
-        if before[split]["sha256"] != now[split]["sha256"]:
-            raise InputError(
-                f"corpus `{new['corpus']}`, `{split}` documents: not those that "
-                f"{folder / RECORD_FILE} was made with"
-            )
 
 
 class Log:
@@ -166,7 +180,7 @@ def draw(folder: Path, record: Mapping[str, Any]) -> None:
     lines = [json.loads(line) for line in (folder / LOG_FILE).read_text("ascii").splitlines()]
     steps = [(line["step"], line["loss"], line["rate"]) for line in lines]
     ends = {line["epoch"]: line["step"] for line in lines}
-    scores = [(ends[epoch["epoch"]], epoch["micro_f1"]) for epoch in record["epochs"]]
+    scores = [(ends[epoch["epoch"]], epoch["micro_f1"]) for epoch in record.get("epochs", ())]
     plots.curves(steps, scores, folder / CURVES_FILE)
 
 

@@ -1,7 +1,7 @@
 """Recipes of an adaptation: every setting, read from TOML and checked at once. Imports no torch."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
@@ -16,7 +16,7 @@ class PretrainConfig:
 
     Attributes:
         encoder: Hub name, folder, or `package:NAME/FOLDER`; where the run begins.
-        text: Folder of the text files.
+        text: Folder of the text files, seen from the current one.
         files: Names of those to read, one document or paragraph a line; `.gz` is unpacked.
         words: Learn from this many words, the lines most like the corpus; 0 for all.
         corpus: Known corpus, or path of one, that the text is to be like. Its own training text
@@ -98,19 +98,31 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> PretrainConf
         MissingInputError: If there is no such file.
         ConfigError: With every unknown key, wrong type and bad value at once.
     """
-    values, found = read_recipe(path, overrides)
+    values, problems = read_recipe(path, overrides)
+    return from_mapping(values, where=str(path), problems=problems)
+
+
+def from_mapping(
+    values: Mapping[str, Any], *, where: str = "recipe", problems: Sequence[str] = ()
+) -> PretrainConfig:
+    """Build a PretrainConfig from plain values.
+
+    Raises:
+        ConfigError: With every unknown key, wrong type and bad value at once.
+    """
+    found = list(problems)
     hints = get_type_hints(PretrainConfig)
     checked = {}
     for key, value in values.items():
         if key not in hints:
-            found.append(f"{path}: unknown key `{key}`. {nearest(key, hints)}")
+            found.append(f"{where}: unknown key `{key}`. {nearest(key, hints)}")
             continue
         try:
             checked[key] = check(key, value, hints[key], _RANGES)
         except ValueError as error:
-            found.append(f"{path}: {error}")
+            found.append(f"{where}: {error}")
     missing = [key for key in ("encoder", "text", "files") if key not in values]
-    found += [f"{path}: key `{key}` is missing" for key in missing]
+    found += [f"{where}: key `{key}` is missing" for key in missing]
     if found:
         raise ConfigError("\n".join(found))
     return PretrainConfig(**checked)

@@ -1,12 +1,12 @@
 """`pretrain`: from a recipe and plain text to an encoder that `train` can begin with.
 
 Every step follows from the recipe, the step's number and the weights before it, so that a run
-that was killed goes on. Text, vocabulary and windows are made anew from the recipe at each start.
+that was killed goes on bit by bit as if it had not been.
 """
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,29 +15,30 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
-from biospan import pieces
-from biospan.corpora import read_corpus
 from biospan.errors import ConfigError, LockedError, StoppedError
 from biospan.train import checkpoint, parallel
 from biospan.train import record as records
-from biospan.train.checkpoint import write_whole
 from biospan.train.lock import locked
-from biospan.train.model import arithmetic, load_encoder
+from biospan.train.model import arithmetic
 from biospan.train.optimizer import set_rates
 from biospan.train.parallel import Processes
-from biospan.train.pretrain import text, vocabulary, windows
-from biospan.train.pretrain.config import PretrainConfig
-from biospan.train.pretrain.model import MaskedLanguageModel, change_vocabulary, take_shapes
+from biospan.train.pretrain import windows
+from biospan.train.pretrain.config import PretrainConfig, from_mapping
+from biospan.train.pretrain.model import MASK, SPECIAL, MaskedLanguageModel
+from biospan.train.pretrain.run import TOKENIZER_FILE, Run, start
 
 logger = logging.getLogger(__name__)
 
 CHECKPOINTS = "checkpoints"
 LOCK_FILE = "run.lock"
-TOKENIZER_FILE = "tokenizer.json"
-_ADAM = ("step", "exp_avg", "exp_avg_sq")
+WEIGHTS_FILE = "model.safetensors"
+_ADAM = ("step", "exp_avg", "exp_avg_sq")  # what it knows of each weight
+# What may differ between a run and its resumption; of the text, the files' contents may not.
+_INCIDENTAL = frozenset({"checkpoint_minutes", "text"})
+
+OnStep = Callable[["Progress"], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,20 @@ def pretrain(
     config: PretrainConfig,
     folder: str | Path,
     *,
-    on_step: Callable[[Progress], None] = lambda progress: None,
+    restart: bool = False,
+    on_step: OnStep = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
     """Adapt an encoder to text and write it to `folder`, as transformers stores models.
 
     A run that is there already is gone on with, or, if it is finished, left as it is.
+
+    Args:
+        config: The recipe.
+        folder: Of the run.
+        restart: Start anew whatever is there.
+        on_step: Called after each step.
+        should_stop: Asked after each step; on True the run writes a checkpoint and stops.
 
     Returns:
         The record of the run.
@@ -67,120 +76,76 @@ def pretrain(
     Raises:
         ConfigError: If the recipe does not fit its encoder, or is not that of the run in `folder`,
             or if the loss is not finite.
-        InputError: If text or corpus cannot be read.
+        InputError: If text or corpus cannot be read, or are not those of the run in `folder`.
         StoppedError: If it was told to stop.
         LockedError: If another process trains in `folder`.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     processes = parallel.join()
-    if config.threads:
-        torch.set_num_threads(config.threads)
     with ExitStack() as stack:
         if processes.rank == 0 and not stack.enter_context(locked(folder / LOCK_FILE, wait=False)):
             raise LockedError(f"{folder}: another process is training there")
-        before = None
-        if (folder / records.RECORD_FILE).is_file():
-            before = records.read(folder)
-            if before["recipe"] != config.to_dict():
-                raise ConfigError(f"{folder}: holds a run of another recipe")
-            if before["finished"]:
-                return before
-        training = _Pretraining(config, folder, processes)
+        if restart:
+            _forget(folder, processes)
+        before = _before(config, folder)
+        if before is not None and before["finished"]:
+            return before
+        run = start(config, folder, processes, before)
+        training = _Training(run, folder, processes)
         if before is not None:
-            training.resume()
+            training.resume(before)
         training.go(on_step, should_stop)
-        return training.record
+    return run.record
 
 
-class _Pretraining:
+def _forget(folder: Path, processes: Processes) -> None:
+    """Remove what an earlier run left."""
+    if processes.rank == 0:
+        checkpoint.remove(folder / CHECKPOINTS)
+        for name in (records.RECORD_FILE, records.LOG_FILE, TOKENIZER_FILE, WEIGHTS_FILE):
+            (folder / name).unlink(missing_ok=True)
+    processes.wait()
+
+
+def _before(config: PretrainConfig, folder: Path) -> dict[str, Any] | None:
+    """The record of the run that is in a folder, if there is one, and it is of this recipe."""
+    path = folder / records.RECORD_FILE
+    if not path.is_file():
+        return None
+    before = records.read(folder)
+    # Keys that an older version did not know are as they were then: at their defaults.
+    old = from_mapping(before["recipe"], where=str(path)).to_dict()
+    records.check_recipe(old, config.to_dict(), folder, may_differ=_INCIDENTAL)
+    return before
+
+
+class _Training:
     """The state of a run between two steps."""
 
-    def __init__(self, config: PretrainConfig, folder: Path, processes: Processes) -> None:
-        self._config, self._folder, self._processes = config, folder, processes
-        torch.manual_seed(config.seed)
-        train, held_out = (
-            read_corpus(config.corpus, split, path=config.corpus_path or None)
-            for split in ("train", "dev")
-        )
-        train = [document for document in train if document.id not in config.exclude]
-        lines = text.choose(
-            [Path(config.text) / name for name in config.files],
-            train,
-            held_out,
-            n_words=config.words,
-        )
-        own = [" ".join(document.text.split()) for document in train]
-        everything = [*lines.lines, *own]
-        encoder = load_encoder(config)
-        self._tokenizer, special = encoder.tokenizer, encoder.special_ids
-        if config.vocabulary:
-            self._tokenizer = self._vocabulary(encoder.tokenizer, everything)
-            special = {
-                key: self._tokenizer.token_to_id(encoder.tokenizer.id_to_token(number))
-                for key, number in special.items()
-            }
-        self._special = pieces.Special(*(special[f"{kind}_id"] for kind in pieces.Special._fields))
-        encoded = windows.encode(self._tokenizer, everything, self._special.sep)
-        shared = None
-        if config.vocabulary:
-            table, shared = vocabulary.carry_over(
-                encoder.module.get_input_embeddings().weight.data,
-                encoder.tokenizer,
-                self._tokenizer,
-                encoded.ids,
-            )
-            change_vocabulary(encoder.module, table)
-        take_shapes(encoder.module)
-        self._model = MaskedLanguageModel(encoder.module).to(processes.device)
-        width = config.max_pieces - 2
-        self._masker = windows.Masker(
-            encoded,
-            self._special,
-            self._tokenizer.token_to_id("[MASK]"),
-            self._tokenizer.get_vocab_size(),
-            width,
-            config.mask_ratio,
-        )
-        n_windows = int(config.passes * len(encoded.ids) / width)
-        self._n_steps = max(1, n_windows // config.batch_size)
-        self._order = windows.order(
-            encoded, width=width, n_windows=self._n_steps * config.batch_size, seed=config.seed
-        )
-        self._optimizer = _optimizer(config, self._model)
+    def __init__(self, run: Run, folder: Path, processes: Processes) -> None:
+        self._run, self._folder, self._processes = run, folder, processes
+        self._config, self._model = run.config, run.model
+        self._optimizer = _optimizer(run.config, run.model)
         self._step = 0
         self._started = time.monotonic()
-        self.record: dict[str, Any] = {
-            "recipe": config.to_dict(),
-            **records.environment(processes),
-            "text": {
-                "files": lines.files,
-                "words": lines.n_words,
-                "dropped": lines.dropped,
-                "own_documents": len(own),
-            },
-            "pieces": len(encoded.ids),
-            "vocabulary": {"size": self._tokenizer.get_vocab_size(), "kept": shared},
-            "steps": self._n_steps,
-            "finished": False,
-        }
 
-    def _vocabulary(self, old: Tokenizer, lines: list[str]) -> Tokenizer:
-        """The new vocabulary; learned once, as learning it again may break ties otherwise."""
-        path = self._folder / TOKENIZER_FILE
-        if self._processes.rank == 0 and not path.is_file():
-            learned = vocabulary.learn(old, lines, size=self._config.vocabulary)
-            write_whole(path, learned.to_str())
-        self._processes.wait()
-        return Tokenizer.from_file(str(path))
-
-    def resume(self) -> None:
-        """Take up the newest checkpoint, if there is one."""
+    def resume(self, before: Mapping[str, Any]) -> None:
+        """Take up the newest checkpoint of a run, if there is one."""
+        record = self._run.record
+        for key in ("commit", "packages", "machine"):
+            if before.get(key) != record[key]:
+                logger.warning(
+                    "%s: `%s` has changed since the run began: the result may differ in last bits",
+                    self._folder,
+                    key,
+                )
         found = checkpoint.newest(self._folder / CHECKPOINTS)
         if found is None:
             return
+        record.clear()
+        record.update(before, resumed=[*found.notes["resumed"], found.step])
         self._step = found.step
-        self.record["resumed"] = [*found.notes["resumed"], found.step]
         self._started -= found.notes["seconds"]
         for name, weight in self._model.named_parameters():
             weight.data.copy_(found.tensors[f"model.{name}"])
@@ -197,7 +162,7 @@ class _Pretraining:
             tensors[f"model.{name}"] = weight.data
             for part in _ADAM:
                 tensors[f"{part}.{name}"] = self._optimizer.state[weight][part]
-        notes = {"resumed": self.record.get("resumed", []), "seconds": self._seconds()}
+        notes = {"resumed": self._run.record.get("resumed", []), "seconds": self._seconds()}
         checkpoint.write(
             self._folder / CHECKPOINTS, checkpoint.Checkpoint(self._step, tensors, notes)
         )
@@ -205,14 +170,14 @@ class _Pretraining:
     def _seconds(self) -> float:
         return round(time.monotonic() - self._started, 1)
 
-    def go(self, on_step: Callable[[Progress], None], should_stop: Callable[[], bool]) -> None:
+    def go(self, on_step: OnStep, should_stop: Callable[[], bool]) -> None:
         """Make the steps that are left, and write the encoder."""
         log = records.Log(self._folder, self._step) if self._processes.rank == 0 else None
         if log is not None:
-            records.write(self.record, self._folder)
+            records.write(self._run.record, self._folder)
         saved = time.monotonic()
         try:
-            while self._step < self._n_steps:
+            while self._step < self._run.n_steps:
                 progress = self._make_step()
                 if log is not None:
                     log.add(progress.step, 1, progress.loss, progress.learning_rate)
@@ -223,7 +188,7 @@ class _Pretraining:
                     saved = time.monotonic()
                 if stop:
                     raise StoppedError(
-                        f"{self._folder}: stopped after step {self._step} of {self._n_steps}; "
+                        f"{self._folder}: stopped after step {self._step} of {self._run.n_steps}; "
                         "the same command goes on from there"
                     )
         finally:
@@ -233,18 +198,22 @@ class _Pretraining:
 
     def _make_step(self) -> Progress:
         """One step of the optimiser; every process computes its share of the windows."""
-        config, processes, model = self._config, self._processes, self._model
-        rate = set_rates(self._optimizer, config.warmup_ratio, self._step, self._n_steps)
+        config, processes, run, model = self._config, self._processes, self._run, self._model
+        rate = set_rates(self._optimizer, config.warmup_ratio, self._step, run.n_steps)
+        seed = np.random.SeedSequence([config.seed, self._step, processes.rank])
+        torch.manual_seed(int(seed.generate_state(1, np.uint32)[0]))
+        model.train()
         begin = self._step * config.batch_size
         source = np.random.default_rng([config.seed, self._step, 1])
-        masked = self._masker.windows(self._order[begin : begin + config.batch_size], source)
+        masked = run.masker.windows(run.order[begin : begin + config.batch_size], source)
+        n_hidden = max(1, len(masked.hidden))
         loss = torch.zeros((), device=processes.device)
         for share in _shares(masked, config.micro_batch_size, processes):
             arrays = [torch.from_numpy(array).to(processes.device) for array in share]
             with arithmetic(processes.device, config.precision):
                 scores = model(*arrays[:3])
             part = torch.nn.functional.cross_entropy(scores.float(), arrays[3], reduction="sum")
-            part = part / len(masked.hidden)
+            part = part / n_hidden
             part.backward()  # type: ignore[no-untyped-call]
             loss += part.detach()
         processes.sum([loss])
@@ -263,22 +232,22 @@ class _Pretraining:
             if weight.grad is not None:
                 weight.grad.zero_()  # kept, as making a large array anew costs more
         self._step += 1
-        return Progress(self._step, self._n_steps, loss.item(), rate)
+        return Progress(self._step, run.n_steps, loss.item(), rate)
 
     def _finish(self) -> None:
+        """Write the encoder as `load_encoder` reads it."""
+        run, folder = self._run, self._folder
         if self._processes.rank == 0:
-            self._model.encoder.save_pretrained(self._folder)
-            PreTrainedTokenizerFast(
-                tokenizer_object=self._tokenizer,
-                cls_token="[CLS]",  # noqa: S106 - a piece, as the next ones
-                sep_token="[SEP]",  # noqa: S106
-                pad_token="[PAD]",  # noqa: S106
-                unk_token="[UNK]",  # noqa: S106
-                mask_token="[MASK]",  # noqa: S106
-            ).save_pretrained(self._folder)
-            self.record.update(finished=True, seconds=self._seconds())
-            records.write(self.record, self._folder)
-            checkpoint.remove(self._folder / CHECKPOINTS)
+            names = {f"{kind}_token": piece for kind, piece in SPECIAL.items()}
+            tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+                tokenizer_object=run.tokenizer, mask_token=MASK, **names
+            )
+            run.model.encoder.save_pretrained(folder)
+            tokenizer.save_pretrained(folder)
+            run.record.update(finished=True, seconds=self._seconds())
+            records.draw(folder, run.record)
+            records.write(run.record, folder)
+            checkpoint.remove(folder / CHECKPOINTS)
         self._processes.wait()
 
 

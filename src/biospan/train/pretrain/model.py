@@ -6,6 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from biospan import pieces
+from biospan.errors import ConfigError
+from biospan.train.model import Encoder
+
+SPECIAL = {"cls": "[CLS]", "sep": "[SEP]", "pad": "[PAD]", "unk": "[UNK]"}
+MASK = "[MASK]"
+_LAST_ID = 65_535  # a text's pieces are stored in 16 bits
 
 
 class MaskedLanguageModel(nn.Module):
@@ -19,10 +25,11 @@ class MaskedLanguageModel(nn.Module):
         super().__init__()
         size = encoder.config.hidden_size
         self.encoder = encoder
-        self.transform = nn.Sequential(nn.Linear(size, size), nn.GELU(), nn.LayerNorm(size))
+        linear = nn.Linear(size, size)
+        self.transform = nn.Sequential(linear, nn.GELU(), nn.LayerNorm(size))
         self.bias = nn.Parameter(torch.zeros(encoder.config.vocab_size))
-        nn.init.eye_(self.transform[0].weight)
-        nn.init.zeros_(self.transform[0].bias)
+        nn.init.eye_(linear.weight)
+        nn.init.zeros_(linear.bias)
 
     def forward(self, input_ids: Tensor, shapes: Tensor, places: Tensor) -> Tensor:
         """Scores of every piece of the vocabulary at the hidden places.
@@ -39,6 +46,49 @@ class MaskedLanguageModel(nn.Module):
         hidden = self.transform(states.flatten(0, 1)[places])
         table = self.encoder.get_input_embeddings().weight
         return nn.functional.linear(hidden, table, self.bias)
+
+
+def check_encoder(encoder: Encoder, name: str, *, keeps_vocabulary: bool) -> None:
+    """Refuse an encoder that cannot be adapted, before anything is read.
+
+    Args:
+        encoder: As it was loaded.
+        name: What the recipe calls it.
+        keeps_vocabulary: Whether no new vocabulary is learned.
+
+    Raises:
+        ConfigError: With all that is wrong with it.
+    """
+    module: Any = encoder.module
+    tokenizer = encoder.tokenizer
+    found = []
+    if not hasattr(getattr(module, "embeddings", None), "token_type_embeddings"):
+        found.append(
+            "has no `embeddings.token_type_embeddings` to take the shapes of pieces, expected an "
+            "encoder of BERT's make"
+        )
+    n_rows, width = module.get_input_embeddings().weight.shape
+    if width != module.config.hidden_size:
+        found.append(
+            f"its pieces have {width} dimensions and its states {module.config.hidden_size}, "
+            "expected the same, as pieces are guessed by their embeddings"
+        )
+    if tokenizer.token_to_id(MASK) is None:
+        found.append(f"its tokenizer has no piece `{MASK}`, expected it for what is hidden")
+    for kind, piece in SPECIAL.items():
+        got = tokenizer.id_to_token(encoder.special_ids[f"{kind}_id"])
+        if got != piece:
+            found.append(f"its {kind} piece is `{got}`, expected BERT's `{piece}`")
+    last = max(tokenizer.get_vocab().values())
+    if last >= n_rows:
+        found.append(f"its tokenizer has pieces up to number {last}, its table {n_rows} rows")
+    if keeps_vocabulary and last > _LAST_ID:
+        found.append(
+            f"its tokenizer has pieces up to number {last}, expected at most {_LAST_ID}; have "
+            "another learned with `vocabulary`"
+        )
+    if found:
+        raise ConfigError("\n".join(f"encoder `{name}`: {problem}" for problem in found))
 
 
 def take_shapes(encoder: Any) -> None:

@@ -5,7 +5,9 @@ Lines that repeat, or that share text with documents kept for judging, are left 
 
 import gzip
 import math
+import os
 import re
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from biospan.document import Document
-from biospan.errors import MissingInputError
+from biospan.errors import InputError, MissingInputError
 
 SHINGLE = 8  # words in a row
 LEAKED = 3  # shingles shared with one held-out document make a line a part of it
@@ -38,6 +40,23 @@ class Lines:
     dropped: dict[str, int]
 
 
+def locate(folder: str, names: Sequence[str]) -> list[Path]:
+    """The paths of text files; `~` is the home folder.
+
+    Raises:
+        MissingInputError: With all files that are not there.
+    """
+    root = Path(os.path.expanduser(folder))  # Path's would raise for an unknown user
+    paths = [root / name for name in names]
+    missing = [name for name, path in zip(names, paths, strict=True) if not path.is_file()]
+    if missing:
+        raise MissingInputError(
+            f"{root.absolute()}: {len(missing)} of {len(names)} text files are not there: "
+            f"{', '.join(missing)}. `--set text=FOLDER` names another folder"
+        )
+    return paths
+
+
 def choose(
     paths: Sequence[Path],
     like: Sequence[Document],
@@ -57,6 +76,7 @@ def choose(
 
     Raises:
         MissingInputError: If a file is not there.
+        InputError: If a file is not UTF-8, or not the gzip file that it should be.
     """
     forbidden = {shingle for document in held_out for shingle in _shingles(document.text)}
     dropped: Counter[str] = Counter()
@@ -75,7 +95,7 @@ def choose(
             else:
                 seen.add(key)
                 found.append((number, line, words))
-    odds = _log_odds((words for *_, words in found), like)
+    odds = _log_odds((words for *_, words in found), like) if found else {}
     ranked = sorted(
         range(len(found)),
         key=lambda i: sum(odds[word] for word in found[i][2]) / len(found[i][2]),
@@ -101,9 +121,12 @@ def _lines(path: Path) -> Iterator[str]:
         raise MissingInputError(f"{path}: no such text file")
     opener = gzip.open if path.suffix == ".gz" else open
     with opener(path, "rt", encoding="utf-8") as file:
-        for line in file:
-            if stripped := line.strip():
-                yield stripped
+        try:
+            for line in file:
+                if stripped := line.strip():
+                    yield stripped
+        except (UnicodeDecodeError, gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise InputError(f"{path}: cannot be read: {error}; expected UTF-8 text") from error
 
 
 def _shingles(text: str) -> Iterator[tuple[str, ...]]:

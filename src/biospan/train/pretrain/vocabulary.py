@@ -20,6 +20,7 @@ N_NEIGHBOURS = 10
 SHARPNESS = 10.0  # of the softmax over the neighbours' cosines
 MIN_FREQUENCY = 5
 _CONTINUED = "##"
+_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
 def learn(old: Tokenizer, lines: Iterable[str], *, size: int) -> Tokenizer:
@@ -31,6 +32,7 @@ def learn(old: Tokenizer, lines: Iterable[str], *, size: int) -> Tokenizer:
         size: Pieces, special ones included.
     """
     special = [token.content for token in old.get_added_tokens_decoder().values()]
+    special += [piece for piece in _SPECIAL if piece not in special]
     new = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # noqa: S106 - a piece
     new.normalizer, new.pre_tokenizer = old.normalizer, old.pre_tokenizer
     trainer = trainers.WordPieceTrainer(
@@ -59,7 +61,8 @@ def carry_over(
         Shape (n_new, n_dimensions), and how many of the pieces are in both vocabularies.
     """
     size = new.get_vocab_size()
-    pieces = [new.id_to_token(number) for number in range(size)]
+    names = {number: piece for piece, number in new.get_vocab().items()}
+    pieces = [names[number] for number in range(size)]
     numbers = [old.token_to_id(piece) for piece in pieces]
     shared = torch.tensor([i for i, number in enumerate(numbers) if number is not None])
     fresh = torch.tensor([i for i, number in enumerate(numbers) if number is None])
@@ -68,12 +71,16 @@ def carry_over(
     if not len(fresh):
         return result, len(shared)
     spelled = torch.stack([_spelled(pieces[i], old, table) for i in fresh.tolist()])
+    result[fresh] = spelled
     vectors = torch.nn.functional.normalize(_vectors(ids, size), dim=1)
     known = vectors[shared].norm(dim=1) > 0
     anchors = shared[known]
+    if not len(anchors):
+        return result, len(shared)
+    n_neighbours = min(N_NEIGHBOURS, len(anchors))
     for begin in range(0, len(fresh), 1024):
         rows = fresh[begin : begin + 1024]
-        cosines, nearest = (vectors[rows] @ vectors[anchors].T).topk(N_NEIGHBOURS)
+        cosines, nearest = (vectors[rows] @ vectors[anchors].T).topk(n_neighbours)
         weights = (SHARPNESS * cosines).softmax(dim=1).unsqueeze(-1)
         company = (weights * result[anchors[nearest]]).sum(dim=1)
         heard = (vectors[rows].norm(dim=1) > 0).unsqueeze(-1)
@@ -86,13 +93,19 @@ def _spelled(piece: str, old: Tokenizer, table: Tensor) -> Tensor:
     """Mean of the old pieces that a piece is written with."""
     inside = piece.startswith(_CONTINUED)
     ids = old.encode(piece.removeprefix(_CONTINUED), add_special_tokens=False).ids
+    if not ids:
+        return table.mean(dim=0)
     if inside:  # as the old vocabulary would go on with it, where it can
-        ids = [old.token_to_id(_CONTINUED + old.id_to_token(ids[0])) or ids[0], *ids[1:]]
+        ids = [old.token_to_id(f"{_CONTINUED}{old.id_to_token(ids[0])}") or ids[0], *ids[1:]]
     return table[ids].mean(dim=0)
 
 
 def _vectors(ids: NDArray[np.uint16], size: int) -> Tensor:
-    """A vector for each piece from the company it keeps; zeros if it is not in the text."""
+    """A vector for each piece from the company it keeps.
+
+    Returns:
+        Shape (n_pieces, N_DIMENSIONS); of a piece that is not in the text, what rounding leaves.
+    """
     wide = ids.astype(np.int64)
     keys: NDArray[np.int64] = np.empty(0, dtype=np.int64)
     counts: NDArray[np.int64] = np.empty(0, dtype=np.int64)
@@ -107,9 +120,9 @@ def _vectors(ids: NDArray[np.uint16], size: int) -> Tensor:
     expected = np.log(frequency[rows]) + np.log(context[columns] / context.sum())
     mutual = np.maximum(np.log(counts) - expected + np.log(2.0), 0.0)
     kept = mutual > 0
-    places = torch.from_numpy(np.stack([rows[kept], columns[kept]]))
+    cells = torch.from_numpy(np.stack([rows[kept], columns[kept]]))
     half = torch.sparse_coo_tensor(
-        places, torch.from_numpy(mutual[kept]).float(), (size, size)
+        cells, torch.from_numpy(mutual[kept]).float(), (size, size), check_invariants=False
     ).coalesce()
     matrix = (half + half.transpose(0, 1)).coalesce()
     torch.manual_seed(0)

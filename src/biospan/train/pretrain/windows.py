@@ -5,6 +5,7 @@ Masks follow from seed and step alone: a run that is resumed finds them again.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,9 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from biospan import pieces, segment
+from biospan.errors import InputError
 
+MAX_UNITS = 2**31  # their numbers are stored in 32 bits
 _BATCH = 1000  # lines that are turned into pieces together
 # Of the hidden pieces, as in Devlin et al. (2019): the others show a random piece or themselves.
 _SHOWN_AS_MASK, _SHOWN_AS_RANDOM = 0.8, 0.1
@@ -50,7 +53,16 @@ class Masked(NamedTuple):
 
 
 def encode(tokenizer: Tokenizer, lines: Sequence[str], sep: int) -> Pieces:
-    """Turn lines into pieces; the units are those that a tagger decides on."""
+    """Turn lines into pieces; the units are those that a tagger decides on.
+
+    Args:
+        tokenizer: Its numbers are below 65,536.
+        lines: Text; at least one line.
+        sep: Number of the separator.
+
+    Raises:
+        InputError: If there are more units than can be numbered.
+    """
     ids: list[NDArray[np.uint16]] = []
     shapes: list[NDArray[np.uint8]] = []
     units: list[NDArray[np.int32]] = []
@@ -62,10 +74,15 @@ def encode(tokenizer: Tokenizer, lines: Sequence[str], sep: int) -> Pieces:
             [line[start:end] for start, end in found]
             for line, found in zip(batch, spans, strict=True)
         ]
+        if n_units + sum(map(len, texts)) > MAX_UNITS:
+            raise InputError(
+                f"text: more than {MAX_UNITS:,} units in its first {begin + len(batch):,} lines, "
+                "expected at most so many; lower `words`"
+            )
         encodings = tokenizer.encode_batch(texts, is_pretokenized=True, add_special_tokens=False)
         for found, tokens, encoding in zip(spans, texts, encodings, strict=True):
-            words = encoding.word_ids
-            glued = [False, *(a[1] == b[0] for a, b in zip(found, found[1:], strict=False))]
+            words = [word for word in encoding.word_ids if word is not None]  # all of them
+            glued = [False, *(left[1] == right[0] for left, right in pairwise(found))]
             ids.append(np.array([*encoding.ids, sep], dtype=np.uint16))
             shapes.append(
                 np.array(
@@ -88,6 +105,12 @@ def order(text: Pieces, *, width: int, n_windows: int, seed: int) -> NDArray[np.
     """Begin of each window of a run: all of the text in random order, again and again.
 
     Each pass cuts the text at other places.
+
+    Args:
+        text: At least `width` pieces.
+        width: Pieces of a window, without the special ones around it.
+        n_windows: How many to cut.
+        seed: Of the places and their order.
 
     Returns:
         Shape (n_windows,).
