@@ -26,6 +26,7 @@ LAYERS = (
         "resampling",
         "scoring",
         "comparison",
+        "breakdown",
         "protocols",
         "card_table",
         "exposure",

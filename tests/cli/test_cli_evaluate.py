@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from biospan import card_table, corpora, exposure, formats, protocols, scoring
+from biospan import breakdown, card_table, corpora, exposure, formats, protocols, scoring
 from biospan.formats import jsonl
 from conftest import Outcome, small_tagger
 
@@ -125,11 +125,66 @@ def test_both_sides_of_a_corpus_can_be_saved_and_score_the_same(
     assert json.loads(files.out)["n_documents"] == 12
 
 
+@pytest.mark.parametrize("given", [True, False], ids=["tokens", "text"])
+def test_gold_alone_is_tagged_on_its_tokens_or_its_text(
+    run_cli: RunCli,
+    files: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    given: bool,
+) -> None:
+    tagger, asked = small_tagger(), []
+
+    def load(*arguments: object, **options: object) -> object:
+        asked.append((*arguments, *options.values()))
+        return tagger
+
+    monkeypatch.setattr("biospan.tagger.load", load)
+    documents = list(formats.read(files[0]))
+    if not given:
+        documents = [document.untokenized() for document in documents]
+    gold, saved = tmp_path / "gold.jsonl", tmp_path / "saved"
+    with gold.open("w") as stream:
+        jsonl.write(documents, stream)
+    expected = scoring.evaluate(documents, tagger.tag_many(documents))
+    done = run_cli("evaluate", gold, "--model", "folder", "--save", saved, "--json")
+    assert json.loads(done.out) == expected.to_dict()
+    assert asked == [(Path("folder"), "onnxruntime")]
+    kept = run_cli("evaluate", saved / "gold.jsonl", saved / "predicted.jsonl", "--json")
+    assert kept.out == done.out
+
+
+def test_scores_are_grouped_by_metadata(run_cli: RunCli, tmp_path: Path) -> None:
+    sides = []
+    for name, text in (("gold", GOLD), ("predicted", PREDICTED)):
+        documents = []
+        for number, kind in enumerate(("dash", "caption", "dash")):
+            path = tmp_path / f"{name}.iob2"
+            path.write_text(text.replace("MEDLINE:7", f"MEDLINE:{number}"))
+            documents += [document.with_metadata(kind=kind) for document in formats.read(path)]
+        with (tmp_path / f"{name}.jsonl").open("w") as stream:
+            jsonl.write(documents, stream)
+        sides.append(documents)
+    files = [tmp_path / "gold.jsonl", tmp_path / "predicted.jsonl"]
+    expected = breakdown.break_down(*sides, "kind")
+    done = run_cli("evaluate", *files, "--by", "kind")
+    assert done == Outcome(0, expected.to_text() + "\n", "")
+    assert json.loads(run_cli("evaluate", *files, "--by", "kind", "--json").out) == (
+        expected.to_dict()
+    )
+    assert expected.parts["dash"].n_documents == 2
+    unknown = run_cli("evaluate", *files, "--by", "kid")
+    assert (unknown.code, unknown.out) == (78, "")
+    assert "Did you mean `kind`?" in unknown.err
+    both = run_cli("evaluate", *files, "--by", "kind", "--as-card")
+    assert both.code == 78
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ([], "GOLD and PREDICTED, or --corpus"),
-        (["gold"], "GOLD and PREDICTED, or --corpus"),
+        (["gold", "--split", "dev"], "--split: not for GOLD, but for --corpus"),
         (["gold", "predicted", "--corpus", "jnlpba"], "GOLD and PREDICTED, or --corpus"),
         (["gold", "--corpus", "jnlpba"], "GOLD and PREDICTED, or --corpus"),
         (["gold", "predicted", "--model", "folder"], "--model: not for GOLD and PREDICTED"),

@@ -74,7 +74,7 @@ def test_sloppy_tags_need_repair(run_cli: RunCli, files: tuple[Path, Path], tmp_
     ("arguments", "message"),
     [
         ([], "GOLD and PREDICTED, or --corpus"),
-        (["gold"], "GOLD and PREDICTED, or --corpus"),
+        (["gold", "--split", "dev"], "--split: not for GOLD, but for --corpus"),
         (["gold", "predicted", "--corpus", "jnlpba"], "GOLD and PREDICTED, or --corpus"),
         (["gold", "predicted", "--model", "folder"], "--model: not for GOLD and PREDICTED"),
         (["gold.jsonl", "predicted", "--repair"], "no IOB2 columns"),

@@ -26,6 +26,10 @@ def evaluate(
     as_card: Annotated[
         bool, typer.Option("--as-card", help="Beside the public reference model's card instead.")
     ] = False,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", metavar="KEY", help="A row for each value of this metadata instead."),
+    ] = None,
     train: Annotated[
         str | None,
         typer.Option("--train", help="Training data, to find what of the test is in them."),
@@ -38,12 +42,15 @@ def evaluate(
         bool, typer.Option("--json", help="Print counts and scores as JSON.")
     ] = False,
 ) -> None:
-    """Score GOLD against PREDICTED, or a model on a corpus: per label, and averages.
+    """Score GOLD against PREDICTED, or a model on GOLD or a corpus: per label, and averages.
 
-    An entity is right if its offsets and its label are. The corpus `jnlpba` is scored on its
-    given tokens, `jnlpba-text` on raw text.
+    An entity is right if its offsets and its label are. A model tags the tokens of GOLD, or its
+    raw text if it has none. The corpus `jnlpba` is scored on its given tokens, `jnlpba-text` on
+    raw text.
 
-    With --save the two sides of a corpus are kept as files, for `compare` and `report`.
+    With --save both sides, gold and tagged, are kept as files, for `compare` and `report`.
+
+    With --by, documents are scored in groups, by what their gold metadata say.
 
     With --train, a corpus (its split train) or a file, the scores are followed by what was trained
     on: documents that are in both, and entities whose text is known from there or new.
@@ -53,21 +60,25 @@ def evaluate(
             "--protocols: has a table of its own, with both readings of tags that --repair mends. "
             "Leave out --as-card and --repair."
         )
-    from biospan import card_table, exposure, formats, scoring
+    if by is not None and (protocols or as_card):
+        raise ConfigError("--by: has a table of its own. Leave out --protocols and --as-card.")
+    from biospan import breakdown, card_table, exposure, formats, scoring
     from biospan.protocols import Protocols, evaluate_all, evaluate_readings
 
     request = sides.Request(gold, predicted, corpus, split, path, model, engine, repair)
-    if save is not None and corpus is None:
+    if save is not None and predicted is not None:
         raise ConfigError("--save: not for GOLD and PREDICTED, but for --corpus")
     ours, theirs = request.read(formats.read_strict if protocols else None)
     if save is not None:
         _save(save, {"gold.jsonl": ours, "predicted.jsonl": theirs})
-    report: Protocols | card_table.CardTable | scoring.Report
+    report: Protocols | card_table.CardTable | breakdown.Breakdown | scoring.Report
     if protocols and gold and predicted:
         lenient = formats.read_repaired(gold), formats.read_repaired(predicted)
         report = evaluate_readings((ours, theirs), lenient)
     elif protocols:
         report = evaluate_all(ours, theirs)
+    elif by is not None:
+        report = breakdown.break_down(ours, theirs, by)
     else:
         report = (card_table.evaluate if as_card else scoring.evaluate)(ours, theirs)
     data, text = report.to_dict(), report.to_text()

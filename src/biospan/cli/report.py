@@ -26,7 +26,7 @@ def report(
         typer.Option("--train", help="Training data, a corpus or file: show what of it is scored."),
     ] = None,
 ) -> None:
-    """Write a page that shows where PREDICTED, or a model on a corpus, differs from GOLD.
+    """Write a page that shows where PREDICTED, or a model's output, differs from GOLD.
 
     Scores by label, kinds of errors, confusion of labels, reliability of scores, frequent
     mistakes, and the sentences with mistakes. The page is one file that loads nothing.

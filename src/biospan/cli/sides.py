@@ -1,4 +1,4 @@
-"""The two sides that `evaluate` and `report` score: two files, or a model's output on a corpus."""
+"""The two sides that `evaluate` and `report` score: two files, or a model's output on one."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -12,7 +12,10 @@ from biospan.errors import ConfigError
 Read = Callable[[Path], Iterable[Document]]
 
 Gold = Annotated[Path | None, typer.Argument(help="File with the gold entities.")]
-Predicted = Annotated[Path | None, typer.Argument(help="File with the predicted ones.")]
+Predicted = Annotated[
+    Path | None,
+    typer.Argument(help="File with the predicted ones; without it a model tags GOLD's text."),
+]
 Corpus = Annotated[
     str | None, typer.Option("--corpus", help="Tag this corpus instead of reading files.")
 ]
@@ -52,29 +55,34 @@ class Request(NamedTuple):
         """
         from biospan import formats
 
-        options = {"--split": self.split, "--path": self.path}
-        options |= {"--model": self.model, "--engine": self.engine}
+        of_corpus = {"--split": self.split, "--path": self.path}
+        of_model = {"--model": self.model, "--engine": self.engine}
         if self.corpus is not None and self.gold is None:
-            return self._tag(self.corpus)
-        if self.gold is None or self.predicted is None or self.corpus is not None:
+            return self._tag_corpus(self.corpus)
+        if self.gold is None or self.corpus is not None:
             raise ConfigError(
-                f"give either GOLD and PREDICTED, or --corpus (and {', '.join(options)})"
+                f"give either GOLD and PREDICTED, or --corpus (and {', '.join(of_corpus)}) or GOLD "
+                f"alone (and {', '.join(of_model)})"
             )
-        if given := [option for option, value in options.items() if value is not None]:
-            raise ConfigError(f"{', '.join(given)}: not for GOLD and PREDICTED, but for --corpus")
-        files = (self.gold, self.predicted)
+        files = [self.gold] if self.predicted is None else [self.gold, self.predicted]
+        unfit = of_corpus if self.predicted is None else of_corpus | of_model
+        if given := [option for option, value in unfit.items() if value is not None]:
+            names = " and ".join(("GOLD", "PREDICTED")[: len(files)])
+            raise ConfigError(f"{', '.join(given)}: not for {names}, but for --corpus")
         if self.repair and not any(map(formats.is_columns, files)):
-            raise ConfigError(
-                f"--repair: {self.gold}, {self.predicted}: no IOB2 columns. Leave it out."
-            )
+            shown = ", ".join(map(str, files))
+            raise ConfigError(f"--repair: {shown}: no IOB2 columns. Leave it out.")
         read = formats.read_repaired if self.repair else read_file or formats.read
-        return list(read(self.gold)), list(read(self.predicted))
+        gold, *predicted = [list(read(file)) for file in files]
+        return (gold, predicted[0]) if predicted else self._tag(gold)
 
     def names(self) -> tuple[str, str]:
         """What the two sides are called."""
-        if self.gold is not None and self.predicted is not None:
-            return self.gold.name, self.predicted.name
         name = f"{self.corpus}, split {self.split or 'dev'}"
+        if self.gold is not None:
+            name = self.gold.name
+        if self.predicted is not None:
+            return name, self.predicted.name
         return name, str(self.model or "the bundled model")
 
     def read_training(self, train: str) -> list[Document]:
@@ -87,13 +95,17 @@ class Request(NamedTuple):
             return list(formats.read(train))
         return read_corpus(train, "train", path=self.path if scored else None)
 
-    def _tag(self, corpus: str) -> tuple[list[Document], list[Document]]:
+    def _tag_corpus(self, corpus: str) -> tuple[list[Document], list[Document]]:
         from biospan.corpora import read_corpus
-        from biospan.tagger import load
 
         if self.repair:
             raise ConfigError("--repair: is for GOLD and PREDICTED, not for --corpus")
-        gold = read_corpus(corpus, self.split or "dev", path=self.path)
+        return self._tag(read_corpus(corpus, self.split or "dev", path=self.path))
+
+    def _tag(self, gold: list[Document]) -> tuple[list[Document], list[Document]]:
+        """Gold documents, and what the model finds in their tokens, or text if they have none."""
+        from biospan.tagger import load
+
         tagger = load(self.model, engine=self.engine or "onnxruntime")
         return gold, list(tagger.tag_many(gold))
 
