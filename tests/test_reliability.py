@@ -91,8 +91,9 @@ def documents(*scores: float | None) -> list[Document]:
 def test_documents_are_measured_by_span_and_label() -> None:
     gold = documents(None, None)
     gold = [gold[0].with_entities((*gold[0].entities, Entity(2, 3, "RNA", "a")))]
+    right = [True, True, False, False]
     found = reliability.evaluate(gold, documents(0.9, 0.5, 0.7, 0.6))
-    assert found.to_dict() == measure([0.9, 0.5, 0.7, 0.6], [1, 1, 0, 0], n_gold=3).to_dict()
+    assert found.to_dict() == measure([0.9, 0.5, 0.7, 0.6], right, n_gold=3).to_dict()
 
 
 def test_entities_without_scores_are_refused_by_name() -> None:

@@ -171,9 +171,9 @@ def weigh(
         longer += [(index, rival) for rival in rivals if rival.end > span.end]
         shorter += [(index, rival) for rival in rivals if _is_inside(rival, span)]
     evidence[:, 0] = span_scores(found, chain, spans)
-    for column, rivals in ((3, longer), (4, shorter)):
-        scores = span_scores(found, chain, [(spans[index][0], rival) for index, rival in rivals])
-        owners = np.array([index for index, _ in rivals], dtype=np.int64)
+    for column, moved in ((3, longer), (4, shorter)):
+        scores = span_scores(found, chain, [(spans[index][0], rival) for index, rival in moved])
+        owners = np.array([index for index, _ in moved], dtype=np.int64)
         evidence[:, column] = np.bincount(owners, weights=scores, minlength=len(spans))
     return evidence
 

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from biospan import breakdown, card_table, corpora, exposure, formats, protocols, scoring
+from biospan import (
+    breakdown,
+    card_table,
+    corpora,
+    exposure,
+    formats,
+    protocols,
+    reliability,
+    scoring,
+)
 from biospan.formats import jsonl
 from conftest import Outcome, small_tagger
 
@@ -289,3 +298,33 @@ def test_training_data_that_are_not_there_are_refused(
     done = run_cli("evaluate", *files, "--train", "jnlbpa")
     assert (done.code, done.out) == (78, "")
     assert "Did you mean `jnlpba" in done.err
+
+
+def test_calibration_is_what_the_library_measures(run_cli: RunCli, tmp_path: Path) -> None:
+    tagger = small_tagger()
+    gold = list(formats.read(write(tmp_path / "gold.iob2", GOLD)))
+    predicted = list(tagger.tag_many(gold))
+    with (tmp_path / "predicted.jsonl").open("w") as stream:
+        jsonl.write(predicted, stream)
+    files = (tmp_path / "gold.iob2", tmp_path / "predicted.jsonl", "--calibration")
+    expected = reliability.evaluate(gold, formats.read(tmp_path / "predicted.jsonl"))
+    assert len(expected.scores) > 0
+    assert run_cli("evaluate", *files) == Outcome(0, expected.to_text() + "\n", "")
+    assert json.loads(run_cli("evaluate", *files, "--json").out) == expected.to_dict()
+
+
+def test_calibration_needs_scores_and_stands_alone(
+    run_cli: RunCli, files: tuple[Path, Path]
+) -> None:
+    refused = run_cli("evaluate", *files, "--calibration")
+    assert refused.code == 65
+    assert "has no score, expected one on every predicted entity" in refused.err
+    for other in ("--protocols", "--as-card", "--by=kind"):
+        refused = run_cli("evaluate", *files, "--calibration", other)
+        assert (refused.code, refused.out) == (78, "")
+        assert "--calibration: has a table of its own" in refused.err
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path

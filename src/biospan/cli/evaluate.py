@@ -30,6 +30,9 @@ def evaluate(
         str | None,
         typer.Option("--by", metavar="KEY", help="A row for each value of this metadata instead."),
     ] = None,
+    calibration: Annotated[
+        bool, typer.Option("--calibration", help="Whether scores are probabilities instead.")
+    ] = False,
     train: Annotated[
         str | None,
         typer.Option("--train", help="Training data, to find what of the test is in them."),
@@ -52,6 +55,9 @@ def evaluate(
 
     With --by, documents are scored in groups, by what their gold metadata say.
 
+    With --calibration, predicted entities are put in bins by their scores, and the share of right
+    ones is shown for each, with what that says of the scores.
+
     With --train, a corpus (its split train) or a file, the scores are followed by what was trained
     on: documents that are in both, and entities whose text is known from there or new.
     """
@@ -62,7 +68,11 @@ def evaluate(
         )
     if by is not None and (protocols or as_card):
         raise ConfigError("--by: has a table of its own. Leave out --protocols and --as-card.")
-    from biospan import breakdown, card_table, exposure, formats, scoring
+    if calibration and (protocols or as_card or by is not None):
+        raise ConfigError(
+            "--calibration: has a table of its own. Leave out --protocols, --as-card and --by."
+        )
+    from biospan import breakdown, card_table, exposure, formats, reliability, scoring
     from biospan.protocols import Protocols, evaluate_all, evaluate_readings
 
     request = sides.Request(gold, predicted, corpus, split, path, model, engine, repair)
@@ -71,12 +81,20 @@ def evaluate(
     ours, theirs = request.read(formats.read_strict if protocols else None)
     if save is not None:
         _save(save, {"gold.jsonl": ours, "predicted.jsonl": theirs})
-    report: Protocols | card_table.CardTable | breakdown.Breakdown | scoring.Report
+    report: (
+        Protocols
+        | card_table.CardTable
+        | breakdown.Breakdown
+        | reliability.Reliability
+        | scoring.Report
+    )
     if protocols and gold and predicted:
         lenient = formats.read_repaired(gold), formats.read_repaired(predicted)
         report = evaluate_readings((ours, theirs), lenient)
     elif protocols:
         report = evaluate_all(ours, theirs)
+    elif calibration:
+        report = reliability.evaluate(ours, theirs)
     elif by is not None:
         report = breakdown.break_down(ours, theirs, by)
     else:
