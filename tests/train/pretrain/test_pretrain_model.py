@@ -11,7 +11,7 @@ from conftest import small_tokenizer
 
 pytestmark = pytest.mark.usefixtures("needs_train")
 
-SIZES: dict[str, int] = {"vocab_size": 200, "num_hidden_layers": 1, "num_attention_heads": 2}
+SIZES: dict[str, Any] = {"vocab_size": 200, "num_hidden_layers": 1, "num_attention_heads": 2}
 
 
 def refused(module: Any, tokenizer: Tokenizer, *, keeps_vocabulary: bool = True, **ids: int) -> str:

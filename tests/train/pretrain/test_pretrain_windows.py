@@ -49,7 +49,9 @@ def test_more_units_than_can_be_numbered_are_refused(monkeypatch: pytest.MonkeyP
 def text() -> Pieces:
     """Units of one to four pieces in lines of about ten, every shape among them."""
     rng = np.random.default_rng(0)
-    ids, units, number = [], [], 0
+    ids: list[int] = []
+    units: list[int] = []
+    number = 0
     while len(ids) < 4000:
         for _ in range(rng.integers(5, 15)):
             size = int(rng.integers(1, 5))
