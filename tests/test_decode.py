@@ -20,6 +20,7 @@ LABELS = ("DNA", "protein")
 SCHEMES: tuple[Scheme, ...] = ("IOB2", "IOBES")
 TAG_SETS = {scheme: TagSet(LABELS, scheme) for scheme in SCHEMES}
 Floats32 = NDArray[np.float32]
+Flags = NDArray[np.bool_]
 
 
 class Model(NamedTuple):
@@ -79,11 +80,14 @@ def placements(n_tokens: int, start: int = 0) -> Iterator[list[Span]]:
                 yield [Span(start, end, label), *rest]
 
 
-def enumerate_all(emissions: Floats32, model: Model) -> Truth:
+def enumerate_all(emissions: Floats32, model: Model, joined: Flags) -> Truth:
     tag_set = model.chain.tag_set
     sums: dict[Span, float] = defaultdict(float)
     scores, marginals = {}, np.zeros(emissions.shape)
     for spans in placements(len(emissions)):
+        edges = {edge for span in spans for edge in (span.start, span.end)}
+        if any(joined[edge] for edge in edges if edge < len(emissions)):
+            continue
         path = tag_set.encode(len(emissions), spans)
         score = model.starts[path[0]] + model.ends[path[-1]]
         score += sum(emissions[i, tag] for i, tag in enumerate(path))
@@ -93,7 +97,7 @@ def enumerate_all(emissions: Floats32, model: Model) -> Truth:
         for span in spans:
             sums[span] += np.exp(score)
     total = np.exp(list(scores.values())).sum()
-    spans_found = {span: value / total for span, value in sums.items()}
+    spans_found = defaultdict(float, {span: value / total for span, value in sums.items()})
     return Truth(max(scores.values()), scores, marginals / total, spans_found)
 
 
@@ -115,15 +119,21 @@ def all_spans(batch: list[Floats32]) -> list[tuple[int, Span]]:
     ]
 
 
-@given(cases())
+@given(cases(), st.data())
 def test_all_answers_are_those_of_listing_every_sequence(
-    case: tuple[Model, list[Floats32]],
+    case: tuple[Model, list[Floats32]], data: st.DataObject
 ) -> None:
     model, batch = case
-    paths, marginals, found = solve(batch, model.chain)
+    joined = [
+        np.array([False, *(data.draw(st.booleans()) for _ in sentence[1:])]) for sentence in batch
+    ]
+    emissions, lengths = decode.pad(batch)
+    ties = decode.pad_flags(joined)
+    found = decode.lattice(emissions, lengths, model.chain, ties)
+    paths, marginals = decode.viterbi(emissions, lengths, model.chain, ties), found.marginals()
     spans = all_spans(batch)
     scores = decode.span_scores(found, model.chain, spans)
-    truths = [enumerate_all(sentence, model) for sentence in batch]
+    truths = [enumerate_all(s, model, j) for s, j in zip(batch, joined, strict=True)]
     for row, (sentence, truth) in enumerate(zip(batch, truths, strict=True)):
         # Of equally good sequences any will do, so scores are compared and not sequences.
         assert truth.paths[tuple(paths[row])] == pytest.approx(truth.best, abs=1e-4)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from biospan import pieces
 from biospan.errors import InputError
-from biospan.pieces import Special, Stretch, Window
+from biospan.pieces import Special, Stretch, Token, Window
 from conftest import small_tokenizer
 
 SPECIAL = Special(cls=2, sep=3, pad=0, unk=1)
@@ -30,8 +30,12 @@ WORDS = st.one_of(
 STRETCHES = st.lists(st.lists(st.lists(WORDS, max_size=6), max_size=4), max_size=5)
 
 
+def tokens_of(sentences: list[list[str]]) -> list[list[Token]]:
+    return [[Token(word) for word in sentence] for sentence in sentences]
+
+
 def encoded(sentences: list[list[str]], limit: int = 64) -> Stretch:
-    return pieces.encode(TOKENIZER, [sentences], SPECIAL, limit)[0]
+    return pieces.encode(TOKENIZER, [tokens_of(sentences)], SPECIAL, limit)[0]
 
 
 def lengths(stretch: Stretch) -> list[int]:
@@ -42,7 +46,8 @@ def stretch_of(sentences: list[list[int]]) -> Stretch:
     """A stretch whose tokens have these numbers of pieces; piece number n has the id 100 + n."""
     counts = np.array([count for sentence in sentences for count in sentence], dtype=np.int64)
     ends = np.cumsum([len(sentence) for sentence in sentences], dtype=np.int64)
-    return Stretch(100 + np.arange(counts.sum()), np.cumsum(counts) - counts, ends)
+    ids = 100 + np.arange(counts.sum())
+    return Stretch(ids, ids % pieces.N_SHAPES, np.cumsum(counts) - counts, ends)
 
 
 @st.composite
@@ -72,18 +77,18 @@ def context(window: Window, stretch: Stretch, token: int) -> tuple[float, float]
 
 @given(STRETCHES, st.integers(1, 40))
 def test_every_token_has_pieces_and_its_place(texts: list[list[list[str]]], limit: int) -> None:
-    found = pieces.encode(TOKENIZER, texts, SPECIAL, limit)
+    found = pieces.encode(TOKENIZER, [tokens_of(text) for text in texts], SPECIAL, limit)
     for stretch, sentences in zip(found, texts, strict=True):
         assert len(stretch.token_starts) == sum(map(len, sentences))
+        assert len(stretch.shapes) == len(stretch.ids)
         assert all(1 <= length <= limit for length in lengths(stretch))
         assert np.diff(stretch.sentence_ends, prepend=0).tolist() == [len(s) for s in sentences]
 
 
 @given(STRETCHES, st.integers(1, 40))
 def test_a_token_has_the_pieces_that_it_has_alone(texts: list[list[list[str]]], limit: int) -> None:
-    for stretch, sentences in zip(
-        pieces.encode(TOKENIZER, texts, SPECIAL, limit), texts, strict=True
-    ):
+    found = pieces.encode(TOKENIZER, [tokens_of(text) for text in texts], SPECIAL, limit)
+    for stretch, sentences in zip(found, texts, strict=True):
         words = [{"``": '"', "''": '"'}.get(word, word) for s in sentences for word in s]
         expected = [
             TOKENIZER.encode(word, add_special_tokens=False).ids[:limit] or [SPECIAL.unk]
@@ -110,6 +115,32 @@ def test_quotes_of_two_characters_read_as_one() -> None:
     assert encoded([["``", "''"]]).ids.tolist() == encoded([['"', '"']]).ids.tolist()
 
 
+@pytest.mark.parametrize(
+    ("surface", "case"),
+    [
+        *(("gene", 0), ("2", 0), ("-", 0), ("β", 0), ("", 0)),
+        *(("Gene", 1), ("A", 1), ("Γ", 1)),
+        *(("DNA", 2), ("IL2", 2), ("ΔN", 2)),
+        *(("mRNA", 3), ("kB", 3), ("NFkB", 3)),
+    ],
+)
+def test_a_shape_tells_capitals_and_blanks(surface: str, case: int) -> None:
+    assert pieces.shape(surface, glued=False) == case
+    assert pieces.shape(surface, glued=True) == case + 4
+    assert pieces.hide_case(np.array([case, case + 4])).tolist() == [0, 4]
+    assert case + 4 < pieces.N_SHAPES
+
+
+def test_pieces_have_the_shapes_of_their_text() -> None:
+    tokens = [Token("IL"), Token("-", glued=True), Token("GEne", glued=True), Token("\x00")]
+    stretch = pieces.encode(TOKENIZER, [[tokens]], SPECIAL, 64)[0]
+    pieces_of = np.split(stretch.shapes, stretch.token_starts)[1:]
+    assert [shapes.tolist() for shapes in pieces_of][:2] == [[2], [4]]
+    assert pieces_of[2][0] in (4 + 3, 4 + 2, 4 + 1)  # as the vocabulary cuts the word
+    assert (pieces_of[2][1:] >= 4).all()  # what goes on with a word is glued to it
+    assert pieces_of[3].tolist() == [0]
+
+
 def test_nothing_to_encode_is_nothing() -> None:
     assert pieces.encode(TOKENIZER, [], SPECIAL, 8) == []
     nothing: list[list[list[str]]] = [[], [[]], [[], []]]
@@ -134,14 +165,14 @@ def failing(error: BaseException) -> Any:
 @pytest.mark.parametrize("error", [Panic("index out of bounds"), ValueError("bad"), TypeError()])
 def test_whatever_the_tokenizer_raises_is_the_input_s_error(error: BaseException) -> None:
     with pytest.raises(InputError, match="tokenizer failed") as caught:
-        pieces.encode(failing(error), [[["gene"]]], SPECIAL, 8)
+        pieces.encode(failing(error), [[[Token("gene")]]], SPECIAL, 8)
     assert caught.value.__cause__ is error
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit()])
 def test_a_wish_to_stop_is_not_the_input_s_error(error: BaseException) -> None:
     with pytest.raises(type(error)):
-        pieces.encode(failing(error), [[["gene"]]], SPECIAL, 8)
+        pieces.encode(failing(error), [[[Token("gene")]]], SPECIAL, 8)
 
 
 @given(plans())

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from biospan import decode, pieces, runtime, segment, tagger, tags
+from biospan import decode, pieces, runtime, segment, spans, tagger, tags
 from biospan.document import Document, Entity, Passage, Sentence, Token
 from biospan.errors import ConfigError, InputError, MissingInputError, ModelError
 from biospan.model_dir import write_model_dir
@@ -172,7 +172,7 @@ def test_company_order_and_batch_sizes_change_nothing(
     ):
         monkeypatch.setattr(tagger, "LOOK_AHEAD", look_ahead)
         monkeypatch.setattr(tagger, "BATCH_PIECES", batch_pieces)
-        monkeypatch.setattr(tagger, "BATCH_TOKENS", batch_tokens)
+        monkeypatch.setattr(spans, "BATCH_TOKENS", batch_tokens)
         rng.shuffle(texts)
         for text, document in zip(texts, subject.tag_many(texts), strict=True):
             expected = alone[text]
@@ -202,7 +202,7 @@ def test_decoding_batches_hold_no_more_than_allowed(monkeypatch: pytest.MonkeyPa
         return padded, lengths
 
     monkeypatch.setattr(decode, "pad", watched)
-    monkeypatch.setattr(tagger, "BATCH_TOKENS", 100)
+    monkeypatch.setattr(spans, "BATCH_TOKENS", 100)
     list(small_tagger().tag_many(prose(6, seed=n, max_words=40) for n in range(20)))
     assert max(sizes) <= 100
 
@@ -246,6 +246,13 @@ def test_passages_never_see_each_other(context: str) -> None:
     )
 
 
+def parts(sentence: Sentence) -> list[tuple[int, int]]:
+    """What units are looked for in: given tokens, or the sentence."""
+    return [(token.start, token.end) for token in sentence.tokens] or [
+        (sentence.start, sentence.end)
+    ]
+
+
 @given(st.lists(st.lists(st.text("abI-2β. ", min_size=1, max_size=9), max_size=8), max_size=4))
 def test_given_tokens_are_kept_and_hold_the_edges(words: list[list[str]]) -> None:
     document = tokenized([" ".join(sentence) or "." for sentence in words] or ["x"])
@@ -253,7 +260,7 @@ def test_given_tokens_are_kept_and_hold_the_edges(words: list[list[str]]) -> Non
         subject = small_tagger(context=context)
         (rows,) = subject.emissions([document])
         assert [len(part) for part in rows] == [
-            len(s.tokens or segment.token_spans(document.text, s.start, s.end))
+            sum(len(segment.token_spans(document.text, *edges)) for edges in parts(s))
             for s in document.sentences()
         ]
         tagged = subject.tag(document)
@@ -364,7 +371,8 @@ def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
     encode = pieces.encode
 
     def failing(tokenizer: Any, stretches: Any, *rest: Any) -> list[pieces.Stretch]:
-        if any("poison" in sentence for stretch in stretches for sentence in stretch):
+        texts = [token.text for s in stretches for sentence in s for token in sentence]
+        if "poison" in texts:
             raise InputError("the tokenizer failed on this text: poison")
         return encode(tokenizer, stretches, *rest)
 

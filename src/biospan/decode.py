@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from biospan.tags import Span, TagSet
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 # Below this an emission cannot win. From any tag to any other takes three steps at most; even if
 # all are hopeless, and transitions as far as 50 from zero, their product is above zero in float64.
@@ -39,6 +40,15 @@ class Chain:
     starts: Floats
     transitions: Floats
     ends: Floats
+
+    def joined(self) -> Floats:
+        """Transitions between units of one token: nothing begins or ends there.
+
+        Shape (n_tags, n_tags).
+        """
+        carries_on = self.tag_set.continuations.copy()
+        carries_on[0, 0] = True  # outside stays outside
+        return np.where(carries_on, self.transitions, -np.inf)
 
     @classmethod
     def legal(cls, tag_set: TagSet) -> "Chain":
@@ -86,20 +96,35 @@ def pad(sequences: Sequence[NDArray[np.float32]]) -> tuple[Floats, NDArray[np.in
     return emissions, lengths
 
 
-def viterbi(emissions: Floats, lengths: NDArray[np.int64], chain: Chain) -> list[list[int]]:
+def pad_flags(sequences: Sequence[Flags]) -> Flags:
+    """Stack flags of several sentences, time first. Shape (n_tokens, n_sentences)."""
+    flags = np.zeros((max(map(len, sequences)), len(sequences)), dtype=np.bool_)
+    for index, sequence in enumerate(sequences):
+        flags[: len(sequence), index] = sequence
+    return flags
+
+
+def viterbi(
+    emissions: Floats, lengths: NDArray[np.int64], chain: Chain, joined: Flags | None = None
+) -> list[list[int]]:
     """The best tag sequence of each sentence.
 
     Args:
         emissions: As `pad` gives them. Shape (n_tokens, n_sentences, n_tags).
         lengths: Tokens of each sentence. Shape (n_sentences,).
         chain: Scores between neighbouring tags.
+        joined: Where no entity may begin or end before a token. Shape (n_tokens, n_sentences).
     """
     n_steps, n_sentences, _ = emissions.shape
+    tied = chain.joined()
     everyone = np.arange(n_sentences)
     best = chain.starts + emissions[0]
     pointers = np.zeros(emissions.shape, dtype=np.int16)
     for step in range(1, n_steps):
         candidates = best[:, :, None] + chain.transitions
+        if joined is not None and joined[step].any():
+            here = joined[step]
+            candidates[here] = best[here][:, :, None] + tied
         pointers[step] = candidates.argmax(axis=1)
         extended = candidates.max(axis=1) + emissions[step]
         best = np.where((step < lengths)[:, None], extended, best)
@@ -123,6 +148,7 @@ class Lattice:
         scales: The factor of each step. Shape (n_tokens, n_sentences).
         totals: Sum over all legal sequences, scaled. Shape (n_sentences,).
         lengths: Tokens of each sentence. Shape (n_sentences,).
+        joined: Where no entity may begin or end before a token. Shape (n_tokens, n_sentences).
     """
 
     weights: Floats
@@ -131,25 +157,29 @@ class Lattice:
     scales: Floats
     totals: Floats
     lengths: NDArray[np.int64]
+    joined: Flags
 
     def marginals(self) -> Floats:
         """Probability of each tag at each token. Shape (n_tokens, n_sentences, n_tags)."""
         return self.forward * self.backward / self.totals[:, None]
 
 
-def lattice(emissions: Floats, lengths: NDArray[np.int64], chain: Chain) -> Lattice:
+def lattice(
+    emissions: Floats, lengths: NDArray[np.int64], chain: Chain, joined: Flags | None = None
+) -> Lattice:
     """Run forward-backward; arguments as for `viterbi`."""
     n_steps, n_sentences, _ = emissions.shape
     peaks = emissions.max(axis=2, keepdims=True)
     weights = np.exp(np.maximum(emissions - peaks, _FLOOR))
-    moves, ends = np.exp(chain.transitions), np.exp(chain.ends)
+    moves, tied, ends = np.exp(chain.transitions), np.exp(chain.joined()), np.exp(chain.ends)
+    joined = np.zeros((n_steps, n_sentences), dtype=np.bool_) if joined is None else joined
     forward = np.empty_like(weights)
     scales = np.ones((n_steps, n_sentences))
     forward[0] = np.exp(chain.starts) * weights[0]
     scales[0] = forward[0].sum(axis=1)
     forward[0] /= scales[0][:, None]
     for step in range(1, n_steps):
-        extended = (forward[step - 1] @ moves) * weights[step]
+        extended = _moved(forward[step - 1], moves, tied, joined[step]) * weights[step]
         running = step < lengths
         scales[step] = np.where(running, extended.sum(axis=1), 1.0)
         forward[step] = np.where(
@@ -158,10 +188,19 @@ def lattice(emissions: Floats, lengths: NDArray[np.int64], chain: Chain) -> Latt
     backward = np.empty_like(weights)
     backward[-1] = ends
     for step in range(n_steps - 2, -1, -1):
-        reduced = (weights[step + 1] * backward[step + 1]) @ moves.T / scales[step + 1][:, None]
+        reduced = _moved(weights[step + 1] * backward[step + 1], moves.T, tied.T, joined[step + 1])
+        reduced /= scales[step + 1][:, None]
         backward[step] = np.where((step + 1 < lengths)[:, None], reduced, ends)
     totals = forward[-1] @ ends
-    return Lattice(weights, forward, backward, scales, totals, lengths)
+    return Lattice(weights, forward, backward, scales, totals, lengths, joined)
+
+
+def _moved(messages: Floats, moves: Floats, tied: Floats, joined: Flags) -> Floats:
+    """Messages of all sentences carried over one edge. Shape (n_sentences, n_tags)."""
+    carried: Floats = messages @ moves
+    if joined.any():
+        carried[joined] = messages[joined] @ tied
+    return carried
 
 
 def span_scores(
@@ -215,7 +254,7 @@ def _leaving(
     at, row, tag = ends[inside], rows[inside], tags[inside]
     moves = np.where(chain.tag_set.continuations, 0.0, np.exp(chain.transitions))[tag]
     onward = (moves * found.weights[at, row] * found.backward[at, row]).sum(axis=1)
-    closing[inside] = onward / found.scales[at, row]
+    closing[inside] = np.where(found.joined[at, row], 0.0, onward / found.scales[at, row])
     return closing
 
 

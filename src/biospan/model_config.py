@@ -13,12 +13,14 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
+from biospan.calibration import Calibration
 from biospan.errors import InputError, ModelError
 from biospan.tags import Scheme, TagSet
 
 CONFIG = "config.json"
 FORMAT_VERSION = 1
-INPUT_NAMES = ("input_ids", "mask", "token_starts")
+INPUT_NAMES = ("input_ids", "mask", "token_starts", "shapes")
+REQUIRED_INPUTS = INPUT_NAMES[:3]
 _MAX_LABELS = 256
 # Log domain; `biospan.decode` computes with the exponentials, which must not overflow.
 MAX_TRANSITION = 50.0
@@ -45,6 +47,7 @@ class ModelConfig:
             Shape (n_tags, n_tags).
         start_transitions: Likewise into the first token. Shape (n_tags,).
         end_transitions: Likewise out of the last token. Shape (n_tags,).
+        calibration: What makes scores of probabilities; None: they are the model's own.
         provenance: Any JSON: recipe, seeds, scores, code version.
 
     Raises:
@@ -64,6 +67,7 @@ class ModelConfig:
     transitions: tuple[tuple[float, ...], ...] | None = None
     start_transitions: tuple[float, ...] | None = None
     end_transitions: tuple[float, ...] | None = None
+    calibration: Calibration | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict, hash=False)
     format_version: int = FORMAT_VERSION
 
@@ -85,8 +89,13 @@ class ModelConfig:
         values = json_object(data, where)
         known = {f.name for f in fields(cls)}
         found = [f"unknown key {shown(key)}" for key in sorted(values.keys() - known)]
-        found += [f"key `{key}` is missing" for key in sorted(known - values.keys())]
+        found += [f"key `{key}` is missing" for key in sorted(known - values.keys() - _OPTIONAL)]
         values = {key: _frozen(value) for key, value in values.items() if key in known}
+        try:
+            values |= _read_calibration(values)
+        except ModelError as error:
+            found += str(error).split("\n")
+            del values["calibration"]
         refuse_any(where, found + _config_problems(values))
         return cls(**values)
 
@@ -96,7 +105,10 @@ class ModelConfig:
         Raises:
             ModelError: If `provenance` is not JSON.
         """
-        return json_bytes(self._values() | {"provenance": dict(self.provenance)}, CONFIG)
+        values = self._values() | {"provenance": dict(self.provenance)}
+        if self.calibration is not None:
+            values["calibration"] = self.calibration.to_dict()
+        return json_bytes(values, CONFIG)
 
     def _values(self) -> dict[str, Any]:
         return {f.name: getattr(self, f.name) for f in fields(self)}
@@ -170,6 +182,12 @@ def json_bytes(values: Mapping[str, Any], where: str) -> bytes:
     return text.encode("ascii") + b"\n"
 
 
+def _read_calibration(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The field `calibration` as a value, if it is there."""
+    given = values.get("calibration")
+    return {} if given is None else {"calibration": Calibration.from_dict(given)}
+
+
 def _frozen(value: Any) -> Any:
     """Lists, and lists in lists, as tuples; no field has more."""
     if not isinstance(value, list):
@@ -188,6 +206,9 @@ def _config_problems(values: Mapping[str, Any]) -> list[str]:
             found.append(f"`{name}`: got {shown(value)}; expected {_CONFIG_RULES[name][1]}")
     if found or not {"labels", "scheme", *_CRF} <= values.keys():
         return found
+    fitted = values.get("calibration")
+    if fitted is not None and fitted.labels != values["labels"]:
+        return [f"`calibration`: got labels {shown(fitted.labels)}; expected those of `labels`"]
     n_tags = len(TagSet(values["labels"], values["scheme"]).names)
     crf = [values[name] for name in _CRF]
     if all(value is None for value in crf):
@@ -238,6 +259,7 @@ def is_piece_id(value: Any) -> bool:
     return _is_int(value, 0, 2**31 - 1)
 
 
+_OPTIONAL = {"calibration"}  # of models that were written before there was one
 _CRF = ("transitions", "start_transitions", "end_transitions")
 
 
@@ -260,5 +282,9 @@ _CONFIG_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     ),
     "start_transitions": (lambda value: value is None or _is_row(value), f"{_NUMBERS}, or null"),
     "end_transitions": (lambda value: value is None or _is_row(value), f"{_NUMBERS}, or null"),
+    "calibration": (
+        lambda value: value is None or isinstance(value, Calibration),
+        "a calibration, or null",
+    ),
     "provenance": (lambda value: isinstance(value, Mapping), "an object"),
 }

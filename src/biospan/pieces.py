@@ -10,10 +10,10 @@ of 130 pieces or more; half a smaller window).
 Numbers only: this module knows neither documents nor labels, and runs no model.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ CONTEXT = 32  # pieces that every decision has on each side, unless its stretch 
 PAD_TOKEN_START = 0  # rows of padding read the first piece; nobody looks at them
 
 # Corpora in Penn Treebank style write quotes as two characters; encoders have seen one.
-_QUOTES = {"``": '"', "''": '"'}
+QUOTES = {"``": '"', "''": '"'}
 
 Integers = NDArray[np.int64]
 
@@ -39,13 +39,22 @@ class Stretch:
 
     Attributes:
         ids: Piece numbers, without special pieces. Shape (n_pieces,).
+        shapes: What the numbers do not say of the text; see `shape`. Shape (n_pieces,).
         token_starts: Index of each token's first piece. Shape (n_tokens,).
         sentence_ends: Number of tokens up to the end of each sentence. Shape (n_sentences,).
     """
 
     ids: Integers
+    shapes: Integers
     token_starts: Integers
     sentence_ends: Integers
+
+
+class Token(NamedTuple):
+    """A token's text, and whether it follows its left neighbour without a blank."""
+
+    text: str
+    glued: bool = False
 
 
 class Window(NamedTuple):
@@ -68,7 +77,10 @@ class Special(NamedTuple):
 
 
 def encode(
-    tokenizer: Tokenizer, stretches: Sequence[Sequence[Sequence[str]]], special: Special, limit: int
+    tokenizer: Tokenizer,
+    stretches: Sequence[Sequence[Sequence[Token]]],
+    special: Special,
+    limit: int,
 ) -> list[Stretch]:
     """Turn stretches of sentences of tokens into pieces.
 
@@ -79,21 +91,25 @@ def encode(
     Raises:
         InputError: If the tokenizer fails on the text.
     """
-    flat = [
-        [_QUOTES.get(token, token) for sentence in stretch for token in sentence]
-        for stretch in stretches
-    ]
-    encodings = _encode_batch(tokenizer, flat)
+    flat = [[token for sentence in stretch for token in sentence] for stretch in stretches]
+    texts = [[QUOTES.get(token.text, token.text) for token in tokens] for tokens in flat]
+    encodings = _encode_batch(tokenizer, texts)
     return [
         _stretch(
             np.array(encoding.ids, dtype=np.int64),
+            np.fromiter(_shapes(encoding, tokens), dtype=np.int64),
             np.array(encoding.word_ids, dtype=np.int64),
             np.cumsum([len(sentence) for sentence in stretch], dtype=np.int64),
-            special.unk,
-            limit,
+            (special.unk, limit),
         )
-        for encoding, stretch in zip(encodings, stretches, strict=True)
+        for encoding, tokens, stretch in zip(encodings, flat, stretches, strict=True)
     ]
+
+
+def _shapes(encoding: Encoding, tokens: Sequence[Token]) -> Iterator[int]:
+    for index, (start, end) in zip(encoding.word_ids, encoding.offsets, strict=True):
+        token = tokens[index]
+        yield shape(token.text[start:end], glued=start > 0 or token.glued)
 
 
 def shape(surface: str, *, glued: bool) -> int:
@@ -116,8 +132,8 @@ def shape(surface: str, *, glued: bool) -> int:
     return case + _GLUED * glued
 
 
-def hide_case(shapes: Integers) -> Integers:
-    """The same shapes without what they say of capitals."""
+def hide_case(shapes: Any) -> Any:
+    """The same shapes, an array or a tensor, without what they say of capitals."""
     return shapes & _GLUED
 
 
@@ -163,13 +179,14 @@ def to_inputs(
     """The arrays that the encoder takes, padded to the longest window.
 
     Returns:
-        `input_ids` and `mask` of shape (n_windows, n_pieces), special pieces included, and
-        `token_starts` of shape (n_windows, n_tokens).
+        `input_ids`, `mask` and `shapes` of shape (n_windows, n_pieces), special pieces included,
+        and `token_starts` of shape (n_windows, n_tokens).
     """
     n_pieces = max(size(window, stretches[window.stretch]) for window in windows)
     n_tokens = max(window.last - window.first for window in windows)
     input_ids = np.full((len(windows), n_pieces), special.pad, dtype=np.int64)
     mask = np.zeros((len(windows), n_pieces), dtype=np.int64)
+    shapes = np.zeros((len(windows), n_pieces), dtype=np.int64)
     token_starts = np.full((len(windows), n_tokens), PAD_TOKEN_START, dtype=np.int64)
     for row, window in enumerate(windows):
         stretch = stretches[window.stretch]
@@ -177,10 +194,11 @@ def to_inputs(
         input_ids[row, 0] = special.cls
         input_ids[row, 1 : 1 + end - begin] = stretch.ids[begin:end]
         input_ids[row, 1 + end - begin] = special.sep
+        shapes[row, 1 : 1 + end - begin] = stretch.shapes[begin:end]
         mask[row, : 2 + end - begin] = 1
         starts = stretch.token_starts[window.first : window.last]
         token_starts[row, : len(starts)] = starts - begin + 1
-    return {"input_ids": input_ids, "mask": mask, "token_starts": token_starts}
+    return {"input_ids": input_ids, "mask": mask, "token_starts": token_starts, "shapes": shapes}
 
 
 def merge(
@@ -222,22 +240,27 @@ def _owners(cuts: Sequence[tuple[int, int]], bounds: Integers) -> list[int]:
 
 
 def _stretch(
-    ids: Integers, token_of: Integers, sentence_ends: Integers, unk: int, limit: int
+    ids: Integers,
+    shapes: Integers,
+    token_of: Integers,
+    sentence_ends: Integers,
+    unk_and_limit: tuple[int, int],
 ) -> Stretch:
+    unk, limit = unk_and_limit
     n_tokens = int(sentence_ends[-1]) if len(sentence_ends) else 0
     counts = np.bincount(token_of, minlength=n_tokens)
     empty = np.flatnonzero(counts == 0)
     if len(empty):
         places = np.searchsorted(token_of, empty)
-        ids = np.insert(ids, places, unk)
+        ids, shapes = np.insert(ids, places, unk), np.insert(shapes, places, 0)
         token_of = np.insert(token_of, places, empty)
         counts[empty] = 1
     starts = np.cumsum(counts) - counts
     if len(counts) and counts.max() > limit:
         kept = np.arange(len(ids)) - starts[token_of] < limit
-        ids, counts = ids[kept], np.minimum(counts, limit)
+        ids, shapes, counts = ids[kept], shapes[kept], np.minimum(counts, limit)
         starts = np.cumsum(counts) - counts
-    return Stretch(ids, starts.astype(np.int64), sentence_ends)
+    return Stretch(ids, shapes, starts.astype(np.int64), sentence_ends)
 
 
 def _encode_batch(tokenizer: Tokenizer, token_lists: list[list[str]]) -> list[Encoding]:

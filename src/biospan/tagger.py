@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from biospan import decode, highlight, pieces, runtime, segment
+from biospan import calibration, decode, highlight, pieces, runtime, segment, spans
+from biospan.calibration import Calibration
 from biospan.document import Document, Entity, Passage, Sentence
 from biospan.errors import InputError, ModelError
 from biospan.model_config import ModelConfig
 from biospan.model_dir import load_model_dir
-from biospan.tags import Span
 
 logger = logging.getLogger(__name__)
 
@@ -30,8 +30,6 @@ LOOK_AHEAD = 65_536
 # Pieces of one call of the model, padding included: enough to keep the cores busy, few enough
 # for its activations to stay in their caches.
 BATCH_PIECES = 2_048
-# Tokens of one decoding batch, padding included.
-BATCH_TOKENS = 16_384
 
 ERROR_KEY = "biospan_error"  # metadata of a document that could not be tagged
 
@@ -42,12 +40,15 @@ class Prepared:
 
     Attributes:
         document: Segmented.
-        offsets: For each sentence, the character offsets of its tokens.
+        offsets: For each sentence, the character offsets of its units.
+        joined: For each sentence, which units lie in one given token with the unit before, so
+            that no entity begins or ends between the two. Shape (n_units,).
         stretches: Its sentences, or its passages, as pieces.
     """
 
     document: Document
     offsets: list[list[tuple[int, int]]]
+    joined: list[NDArray[np.bool_]]
     stretches: list[pieces.Stretch]
 
 
@@ -160,6 +161,16 @@ class Tagger:
         """
         return self._emissions(self.prepare(documents))
 
+    def marginals(self, documents: Sequence[Document]) -> list[list[NDArray[np.float32]]]:
+        """Probability of each tag at each unit, in arrays as `emissions` has them.
+
+        What given tokens rule out is not ruled out here.
+
+        Raises:
+            InputError: If a text cannot be turned into pieces.
+        """
+        return spans.marginals(self.emissions(documents), self._chain)
+
     def inputs(
         self, windows: Sequence[pieces.Window], stretches: Sequence[pieces.Stretch]
     ) -> dict[str, NDArray[np.int64]]:
@@ -169,14 +180,28 @@ class Tagger:
 
     def _tag_group(self, documents: list[Document]) -> list[Document]:
         try:
-            prepared = self.prepare(documents)
+            return [document for document, _ in self.weigh(documents)]
         except InputError as error:
             if len(documents) == 1:
                 return [documents[0].with_entities(()).with_metadata(**{ERROR_KEY: str(error)})]
             # One bad document must not take the others with it.
             return [tagged for document in documents for tagged in self._tag_group([document])]
-        found = self._decode(self._emissions(prepared))
-        return [_with_entities(item, spans) for item, spans in zip(prepared, found, strict=True)]
+
+    def weigh(self, documents: Sequence[Document]) -> list[tuple[Document, decode.Floats]]:
+        """Mark entities, and tell what `calibration` is to know of them.
+
+        Returns:
+            For each document it with entities, and their evidence. Shape (n_entities, n_evidence).
+
+        Raises:
+            InputError: If the tokenizer fails on a text.
+        """
+        prepared = self.prepare(documents)
+        found = spans.find(self._emissions(prepared), [p.joined for p in prepared], self._chain)
+        return [
+            _with_entities(item, sentences, self.config.calibration)
+            for item, sentences in zip(prepared, found, strict=True)
+        ]
 
     def prepare(self, documents: Sequence[Document]) -> list[Prepared]:
         """Segment documents and turn them into pieces; training uses the same step.
@@ -186,26 +211,37 @@ class Tagger:
         """
         limit = max(1, self._capacity // 8)
         segmented = [_segmented(document) for document in documents]
-        offsets = [
-            [_offsets(document.text, s) for s in document.sentences()] for document in segmented
-        ]
-        texts: list[list[list[str]]] = []
+        units = [[_units(document.text, s) for s in document.sentences()] for document in segmented]
+        texts: list[list[list[pieces.Token]]] = []
         counts = []
-        for document, sentences in zip(segmented, offsets, strict=True):
-            stretches = self._stretches(document, sentences)
+        for document, sentences in zip(segmented, units, strict=True):
+            stretches = self._stretches(document, [offsets for offsets, _ in sentences])
             counts.append(len(stretches))
             texts.extend(stretches)
         encoded = iter(pieces.encode(self._tokenizer, texts, self._special, limit))
         return [
-            Prepared(document, sentences, [next(encoded) for _ in range(count)])
-            for document, sentences, count in zip(segmented, offsets, counts, strict=True)
+            Prepared(
+                document,
+                [offsets for offsets, _ in sentences],
+                [joined for _, joined in sentences],
+                [next(encoded) for _ in range(count)],
+            )
+            for document, sentences, count in zip(segmented, units, counts, strict=True)
         ]
 
     def _stretches(
         self, document: Document, offsets: list[list[tuple[int, int]]]
-    ) -> list[list[list[str]]]:
+    ) -> list[list[list[pieces.Token]]]:
         clean = highlight.replace_surrogates(document.text)
-        sentences = [[clean[start:end] for start, end in sentence] for sentence in offsets]
+        sentences = []
+        for sentence in offsets:
+            ends = [-1, *(end for _, end in sentence)]
+            sentences.append(
+                [
+                    pieces.Token(clean[start:end], start == before)
+                    for (start, end), before in zip(sentence, ends, strict=False)
+                ]
+            )
         if self.config.context == "sentence":
             return [[sentence] for sentence in sentences]
         queue = iter(sentences)
@@ -230,40 +266,6 @@ class Tagger:
             if len(stretch.sentence_ends)
         )
         return [[next(queue) for _ in item.offsets] for item in prepared]
-
-    def _decode(
-        self, emissions: list[list[NDArray[np.float32]]]
-    ) -> list[list[list[tuple[Span, float]]]]:
-        found: list[list[list[tuple[Span, float]]]] = [[[] for _ in doc] for doc in emissions]
-        places = [
-            (len(array), index, nth)
-            for index, document in enumerate(emissions)
-            for nth, array in enumerate(document)
-            if len(array)
-        ]
-        places.sort()
-        while places:
-            longest = places[-1][0]
-            batch = places[-max(1, BATCH_TOKENS // longest) :]
-            del places[-len(batch) :]
-            arrays = [emissions[index][nth] for _, index, nth in batch]
-            for (_, index, nth), spans in zip(batch, self._decode_batch(arrays), strict=True):
-                found[index][nth] = spans
-        return found
-
-    def _decode_batch(self, arrays: list[NDArray[np.float32]]) -> list[list[tuple[Span, float]]]:
-        padded, lengths = decode.pad(arrays)
-        paths = decode.viterbi(padded, lengths, self._chain)
-        spans = [
-            (row, span) for row, path in enumerate(paths) for span in self._tag_set.decode(path)
-        ]
-        scored: list[list[tuple[Span, float]]] = [[] for _ in arrays]
-        if spans:
-            lattice = decode.lattice(padded, lengths, self._chain)
-            scores = decode.span_scores(lattice, self._chain, spans)
-            for (row, span), score in zip(spans, scores, strict=True):
-                scored[row].append((span, float(score)))
-        return scored
 
 
 def load(
@@ -299,6 +301,7 @@ def _check_fit(model: runtime.Runtime, config: ModelConfig) -> None:
         "input_ids": np.full((1, longest), config.unk_id, dtype=np.int64),
         "mask": np.ones((1, longest), dtype=np.int64),
         "token_starts": np.full((1, 2), longest - 1, dtype=np.int64),
+        "shapes": np.full((1, longest), pieces.N_SHAPES - 1, dtype=np.int64),
     }
     rows = model.run({name: window[name] for name in config.inputs})
     expected = (1, 2, len(config.tag_set.names))
@@ -339,11 +342,23 @@ def _outside(document: Document) -> int:
     return outside + len(document.text[position:].strip())
 
 
-def _offsets(text: str, sentence: Sentence) -> list[tuple[int, int]]:
-    """Offsets of a sentence's own tokens, or of its units if it came without."""
-    if sentence.tokens:
-        return [(token.start, token.end) for token in sentence.tokens]
-    return segment.token_spans(text, sentence.start, sentence.end)
+def _units(text: str, sentence: Sentence) -> tuple[list[tuple[int, int]], NDArray[np.bool_]]:
+    """Offsets of a sentence's units, and which of them are joined to the unit before.
+
+    Units are what is decided on, whether tokens are given or not; given tokens only say where an
+    entity may begin and end.
+    """
+    if not sentence.tokens:
+        offsets = segment.token_spans(text, sentence.start, sentence.end)
+        return offsets, np.zeros(len(offsets), dtype=np.bool_)
+    offsets, joined = [], []
+    for token in sentence.tokens:
+        units = segment.token_spans(text, token.start, token.end)
+        if len(units) == 0 or token.text in pieces.QUOTES:
+            units = [(token.start, token.end)]
+        offsets += units
+        joined += [False] + [True] * (len(units) - 1)
+    return offsets, np.array(joined, dtype=np.bool_)
 
 
 def _batches(
@@ -361,13 +376,25 @@ def _batches(
         yield batch
 
 
-def _with_entities(item: Prepared, found: list[list[tuple[Span, float]]]) -> Document:
+def _with_entities(
+    item: Prepared, found: Sequence[Sequence[spans.Found]], fitted: Calibration | None
+) -> tuple[Document, decode.Floats]:
+    """The document with the entities found in its sentences, and the evidence for them."""
     text = item.document.text
-    entities = []
-    for offsets, spans in zip(item.offsets, found, strict=True):
-        for span, score in spans:
-            start, end = offsets[span.start][0], offsets[span.end - 1][1]
-            entities.append(Entity(start, end, span.label, text[start:end], score))
+    placed = [
+        (offsets[span.start][0], offsets[span.end - 1][1], span.label, row)
+        for offsets, sentence in zip(item.offsets, found, strict=True)
+        for span, row in sentence
+    ]
+    names = [(label, text[start:end]) for start, end, label, _ in placed]
+    evidence = calibration.of_document([row for *_, row in placed], names)
+    scores = evidence[:, 0]
+    if fitted is not None:
+        scores = fitted.apply([label for label, _ in names], evidence)
+    entities = tuple(
+        Entity(start, end, label, text[start:end], score)
+        for (start, end, label, _), score in zip(placed, scores.tolist(), strict=True)
+    )
     # The reason why an earlier try failed, as a file may carry it, holds no longer.
     metadata = {key: value for key, value in item.document.metadata.items() if key != ERROR_KEY}
-    return replace(item.document, entities=tuple(entities), metadata=metadata)
+    return replace(item.document, entities=entities, metadata=metadata), evidence

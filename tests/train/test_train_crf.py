@@ -165,3 +165,40 @@ def test_what_the_scheme_forbids_is_written_as_zero_and_scores_are_bounded() -> 
         crf.transitions.fill_(80.0)
     found = np.array(crf.learned().transitions)
     assert np.array_equal(found, np.where(tag_set.transitions, 50.0, 0.0))
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 10**6), st.sampled_from(["IOB2", "IOBES"]))
+def test_a_teacher_pulls_each_tag_towards_its_probability(seed: int, scheme: Scheme) -> None:
+    """The gradient at each token is our probability of each tag minus the teacher's."""
+    import torch
+
+    from biospan.train.crf import Sequences
+
+    tag_set = TagSet(("DNA", "protein"), scheme)
+    crf = random_crf(tag_set, seed)
+    source = np.random.default_rng(seed)
+    lengths = source.integers(1, 6, size=3)
+    rows = [source.normal(size=(n, len(tag_set.names))).astype(np.float32) for n in lengths]
+    taught = [source.dirichlet(np.ones(len(tag_set.names)), size=n) for n in lengths]
+    places = np.zeros((3, int(lengths.max())), dtype=np.int64)
+    for index, n in enumerate(lengths):
+        places[index, :n] = np.arange(n) + lengths[:index].sum()
+    whole = torch.ones(3, dtype=torch.bool)
+    where = Sequences(
+        torch.from_numpy(places),
+        torch.zeros(places.shape, dtype=torch.int64),
+        torch.from_numpy(lengths),
+        whole,
+        whole,
+    )
+    emissions = torch.from_numpy(np.concatenate(rows)).requires_grad_()
+    marginals = torch.from_numpy(np.concatenate(taught)).float()
+    crf.divergence(emissions, where, marginals).sum().backward()
+
+    padded, sizes = decode.pad(rows)
+    chain = decode.Chain.scored(tag_set, *crf.learned())
+    ours = decode.lattice(padded, sizes, chain).marginals()
+    expected = np.concatenate([ours[:n, i] - taught[i] for i, n in enumerate(lengths)])
+    np.testing.assert_allclose(emissions.grad, expected, atol=1e-5)
+    assert all(weight.grad is None for weight in crf.parameters())

@@ -1,6 +1,7 @@
 """Documents, windows, gold tags and their order, on small corpora."""
 
 import dataclasses
+import itertools
 import json
 import logging
 import math
@@ -14,6 +15,7 @@ import pytest
 from biospan import corpora, pieces
 from biospan.document import Document, Entity
 from biospan.errors import ConfigError, InputError
+from biospan.model_config import REQUIRED_INPUTS
 from biospan.tagger import Tagger
 from biospan.train.config import from_mapping
 from conftest import N_TINY_DEV, small_tagger
@@ -139,6 +141,7 @@ def test_the_loss_is_the_sum_over_tokens_whatever_the_windows() -> None:
         def __init__(self) -> None:
             torch.nn.Module.__init__(self)
             self.crf = None
+            self.inputs = REQUIRED_INPUTS
 
         def forward(self, input_ids: Any, mask: Any, token_starts: Any) -> Any:
             ids = input_ids.gather(1, token_starts)
@@ -230,6 +233,34 @@ def test_a_subset_is_chosen_by_hash_and_grows_without_changing(
         ids(29)
 
 
+def test_documents_for_calibration_are_never_learned_from(tiny_recipe: Recipe) -> None:
+    from biospan.train.data import calibrating, read_documents
+
+    def ids(**changes: Any) -> tuple[set[str], set[str]]:
+        config = from_mapping({**tiny_recipe, **changes})
+        train, chosen = read_documents(config)[0], calibrating(config)
+        assert len(chosen) == config.calibration_documents
+        assert not any(next(document.tokens(), None) for document in chosen)
+        return {document.id for document in train}, {document.id for document in chosen}
+
+    everything, none = ids()
+    assert none == set()
+    train, chosen = ids(calibration_documents=6)
+    assert len(chosen) == 6
+    assert train == everything - chosen
+    assert chosen < ids(calibration_documents=9)[1]
+    few, same = ids(calibration_documents=6, train_documents=6)
+    assert same == chosen
+    assert few < train
+    assert chosen != ids(train_documents=6)[0]
+    some, others = ids(calibration_documents=6, judged_documents=5)
+    assert len(some | others) == len(everything) - 5
+    left_out = sorted(chosen)[0]
+    assert left_out not in set.union(*ids(calibration_documents=6, exclude=[left_out]))
+    with pytest.raises(ConfigError, match="28 documents are wanted for calibration"):
+        ids(calibration_documents=28)
+
+
 @pytest.mark.parametrize("max_pieces", [16, 64])
 @pytest.mark.parametrize("context", ["sentence", "document"])
 def test_a_crf_gets_each_sentence_as_one_sequence_or_in_parts(
@@ -265,3 +296,88 @@ def test_a_crf_gets_each_sentence_as_one_sequence_or_in_parts(
         for document in corpora.read_corpus("jnlpba-text", "train", path=tiny_corpus)
     )
     assert (parts > n_sentences) == (max_pieces == 16)
+
+
+def test_judged_documents_are_not_learned_from(tiny_recipe: Recipe) -> None:
+    from biospan.train import data
+
+    whole, _ = data.read_documents(from_mapping(tiny_recipe))
+    config = from_mapping({**tiny_recipe, "judged_documents": 6})
+    train_documents, _ = data.read_documents(config)
+    judged = data.judged(config, config.corpus)
+    assert len(judged) == 6
+    assert {d.id for d in train_documents} == {d.id for d in whole} - {d.id for d in judged}
+    # The same ones in the other form of the corpus, in the same order.
+    assert [d.id for d in data.judged(config, "jnlpba")] == [d.id for d in judged]
+
+
+def test_no_corpus_is_set_aside_whole(tiny_recipe: Recipe) -> None:
+    from biospan.train import data
+
+    size = len(data.read_documents(from_mapping(tiny_recipe))[0])
+    with pytest.raises(ConfigError, match=f"{size} documents are wanted for judging"):
+        data.read_documents(from_mapping({**tiny_recipe, "judged_documents": size}))
+
+
+def test_a_second_form_adds_the_same_documents_with_their_tokens(tiny_recipe: Recipe) -> None:
+    from biospan.train import data
+
+    recipe = {**tiny_recipe, "train_documents": 5}
+    once, dev = data.read_documents(from_mapping(recipe))
+    both, same_dev = data.read_documents(from_mapping({**recipe, "second_form": "jnlpba"}))
+    assert both[: len(once)] == once
+    assert sorted(d.id for d in both[len(once) :]) == sorted(d.id for d in once)
+    assert not any(list(d.tokens()) for d in once)
+    assert all(list(d.tokens()) for d in both[len(once) :])
+    assert same_dev == dev
+
+
+def test_whole_tokens_are_hidden_and_nothing_else(tiny_recipe: Recipe, tmp_path: Path) -> None:
+    import numpy as np
+    import torch
+
+    from biospan.train import data
+
+    subject = small_tagger()
+    documents = [Document("abcdef gene of il", "1"), Document("gene", "2")]
+    examples = data.examples(subject, documents)
+    batch = data.to_batch(examples, subject, torch.device("cpu"))
+    before = {name: array.clone() for name, array in batch.inputs.items()}
+    batch.inputs["shapes"] = torch.full_like(batch.inputs["input_ids"], 7)
+    shares = []
+    for seed in range(200):
+        inputs = {name: array.clone() for name, array in batch.inputs.items()}
+        data.hide_tokens(inputs, 0.3, 99, np.random.default_rng(seed))
+        hidden = inputs["input_ids"] == 99
+        assert (inputs["input_ids"][~hidden] == before["input_ids"][~hidden]).all()
+        assert (inputs["shapes"][hidden] == 4).all()
+        assert (inputs["shapes"][~hidden] == 7).all()
+        for row, example in enumerate(examples):
+            stretch = example.stretch
+            edges = [*(stretch.token_starts + 1).tolist(), len(stretch.ids) + 1]
+            tokens = [hidden[row, a:b] for a, b in itertools.pairwise(edges)]
+            assert all(bool(token.all()) or not bool(token.any()) for token in tokens)
+            assert not hidden[row, 0]  # what opens the window
+            assert not hidden[row, edges[-1] :].any()  # what closes it, and padding
+            shares += [bool(token.all()) for token in tokens]
+    assert 0.25 < sum(shares) / len(shares) < 0.35
+
+
+def test_an_encoder_without_a_mask_piece_hides_nothing(tiny_recipe: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="`hidden_tokens`: the encoder's tokenizer has no mask"):
+        train(tiny_recipe, tmp_path, hidden_tokens=0.1)
+
+
+def test_gold_and_taught_examples_are_in_batches_of_their_own() -> None:
+    import numpy as np
+
+    from biospan.train import data
+
+    subject = small_tagger()
+    gold = data.examples(subject, [Document("gene. " * 30, str(n)) for n in range(5)])
+    rows = np.zeros((1, len(subject.config.tag_set.names)), dtype=np.float32)
+    mixed = [dataclasses.replace(e, marginals=rows) if i % 3 else e for i, e in enumerate(gold)]
+    order = data.epoch_order(mixed, batch_size=4, seed=1, epoch=1)
+    kinds = [{mixed[i].marginals is None for i in batch} for batch in order]
+    assert all(len(kind) == 1 for kind in kinds)
+    assert sorted(i for batch in order for i in batch) == list(range(len(mixed)))

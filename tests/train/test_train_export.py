@@ -57,10 +57,10 @@ SHAPES = [(1, 2, 1), (1, 64, 60), (2, 7, 3), (5, 33, 31), (16, 9, 12), (3, 2, 9)
 
 
 def runtime(graph: bytes) -> Any:
-    from biospan.model_config import INPUT_NAMES
+    from biospan.model_config import REQUIRED_INPUTS
     from biospan.runtime import OnnxRuntime
 
-    return OnnxRuntime(graph, INPUT_NAMES, threads=1)
+    return OnnxRuntime(graph, REQUIRED_INPUTS, threads=1)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -205,8 +205,8 @@ def test_a_form_of_the_corpus_that_is_not_there_is_left_out_aloud(
         return biospan.read_corpus(name, split, path=path)
 
     monkeypatch.setattr(export, "read_corpus", only_columns)
-    reports = export._development(exported.run.tagger(), exported.run.config)
-    assert reports.keys() == {"jnlpba"}
+    found = list(export._development(exported.run.tagger(), exported.run.config))
+    assert [name for name, _, _ in found] == ["jnlpba"]
     assert caplog.messages == ["no report on `jnlpba-text`: no such folder"]
 
 
@@ -290,3 +290,34 @@ def test_the_pack_gate_refuses_what_depends_on_its_batch(
     with pytest.raises(ModelError, match=r"document `\d+` gets other entities alone"):
         export.export(exported.run, tmp_path / "model")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_recipe_with_documents_for_calibration_gives_calibrated_scores(
+    exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from biospan import reliability
+    from biospan.train import calibrate, data, export
+
+    def half_wrong(config: Any) -> list[Document]:
+        assert config.calibration_documents == 5
+        return [d.with_entities(d.entities[::2]) for d in exported.run.train[:5]]
+
+    monkeypatch.setattr(data, "calibrating", half_wrong)
+    recipe = dataclasses.replace(exported.run.config, calibration_documents=5)
+    run = dataclasses.replace(exported.run, config=recipe)
+    export.export(run, tmp_path / "model")
+    before, after = biospan.load(exported.folder), biospan.load(tmp_path / "model")
+    assert before.config.calibration is None
+    assert "calibration" not in before.config.provenance
+    assert after.config.calibration == calibrate.fit(before, half_wrong(recipe))
+    told = after.config.provenance["calibration"]
+    assert told["documents"] == 5
+    assert told["fitted"] == after.config.calibration.to_dict()
+    assert told["development"].keys() == {"jnlpba", "jnlpba-text"}
+    for form, figures in told["development"].items():
+        gold = biospan.read_corpus(form, "dev", path=recipe.corpus_path)
+        predicted = list(after.tag_many(gold))
+        assert figures == reliability.evaluate(gold, predicted).to_dict()
+        own = reliability.evaluate(gold, before.tag_many(gold))
+        assert own.to_dict() != figures
+        assert len(own.scores) == figures["n"] > 10

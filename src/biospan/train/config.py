@@ -23,10 +23,18 @@ class TrainConfig:
     Attributes:
         corpus: Name of a known corpus (`jnlpba`, `jnlpba-text`), or the path of another.
         corpus_path: Where the known corpus lies; empty for the default place.
+        second_form: Name of a known corpus that has the same documents in another form, to learn
+            from too; empty for none. Its given tokens are kept.
+        taught: Folder that `biospan teach` left, to learn from too: an equal part of it in each
+            epoch; empty for none.
         train_split: Split to learn from.
         dev_split: Split that picks the best epoch; never one called `test`.
         exclude: Ids of documents to leave out of training.
         train_documents: Learn from this many documents, chosen by a hash of their ids; 0 for all.
+        judged_documents: This many training documents, chosen by another hash, are not learned
+            from, so that settings can be judged on more than the development split.
+        calibration_documents: This many training documents, chosen by yet another hash, are not
+            learned from; export fits the calibration of scores to them. 0 for no calibration.
         encoder: Hub name, folder, or `package:NAME/FOLDER` for weights in a Python package.
         tokens: Decide on `units` of the raw text, or on the tokens `given` by the corpus.
         context: Cut windows from a `sentence` or from the whole `document`.
@@ -41,6 +49,8 @@ class TrainConfig:
         weight_decay: Decoupled; not for biases and normalisation.
         dropout: Before the head, and in the encoder's hidden layers.
         attention_dropout: Of attention weights.
+        hidden_tokens: Share of the tokens that are hidden from the encoder in a training step, so
+            that it learns from what is around them.
         max_gradient_norm: Gradients are scaled down to this length.
         seed: Of weights, order and dropout.
         precision: Of the arithmetic; weights stay fp32. `bf16` is twice as fast on processors that
@@ -54,10 +64,14 @@ class TrainConfig:
     encoder: str
     corpus: str = "jnlpba-text"
     corpus_path: str = ""
+    second_form: str = ""
+    taught: str = ""
     train_split: str = "train"
     dev_split: str = "dev"
     exclude: tuple[str, ...] = ()
     train_documents: int = 0
+    judged_documents: int = 0
+    calibration_documents: int = 0
     tokens: Literal["units", "given"] = "units"
     context: Literal["sentence", "document"] = "sentence"
     max_pieces: int = 256
@@ -71,6 +85,7 @@ class TrainConfig:
     weight_decay: float = 0.01
     dropout: float = 0.1
     attention_dropout: float = 0.0
+    hidden_tokens: float = 0.0
     max_gradient_norm: float = 1.0
     seed: int = 1
     precision: Literal["bf16", "fp32"] = "bf16"
@@ -93,6 +108,8 @@ _SPLITS = ("train_split", "dev_split")
 
 _RANGES: Ranges = {
     "train_documents": (0, 10**9),
+    "judged_documents": (0, 10**9),
+    "calibration_documents": (0, 10**9),
     "max_pieces": (16, 8192),
     "epochs": (1, 1000),
     "batch_size": (1, 65536),
@@ -102,6 +119,7 @@ _RANGES: Ranges = {
     "weight_decay": (0.0, 1.0),
     "dropout": (0.0, 0.9),
     "attention_dropout": (0.0, 0.9),
+    "hidden_tokens": (0.0, 0.9),
     "max_gradient_norm": (1e-6, 1e6),
     "seed": (0, 2**32 - 1),
     "threads": (0, 4096),
@@ -155,21 +173,11 @@ def from_mapping(
         ConfigError: With every unknown key, wrong type and bad value at once.
     """
     found = list(problems)
-    hints = get_type_hints(TrainConfig)
-    checked = {}
-    for key, value in values.items():
-        if key == "search":
-            found.append(f"{where}: holds a table `[search]`: start it with `biospan search`")
-            continue
-        if key not in hints:
-            found.append(f"{where}: unknown key `{key}`. {nearest(key, hints)}")
-            continue
-        try:
-            checked[key] = check(key, value, hints[key], _RANGES)
-        except ValueError as error:
-            found.append(f"{where}: {error}")
-    if "encoder" not in values:
-        found.append(f"{where}: key `encoder` is missing: a hub name or a folder")
+    if "search" in values:
+        found.append(f"{where}: holds a table `[search]`: start it with `biospan search`")
+        values = {key: value for key, value in values.items() if key != "search"}
+    checked, wrong = check_all(values, TrainConfig, _RANGES, where)
+    found += wrong
     splits = [checked.get(key, TrainConfig.__dataclass_fields__[key].default) for key in _SPLITS]
     found += [f"{where}: {problem}" for problem in _split_problems(*splits)]
     if found:
@@ -193,6 +201,28 @@ def _override_value(text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+
+
+def check_all(
+    values: Mapping[str, Any], recipe: type, ranges: Ranges, where: str
+) -> tuple[dict[str, Any], list[str]]:
+    """The values of a recipe's fields, and all that is wrong with them."""
+    hints = get_type_hints(recipe)
+    checked, found = {}, []
+    for key, value in values.items():
+        if key not in hints:
+            found.append(f"{where}: unknown key `{key}`. {nearest(key, hints)}")
+            continue
+        try:
+            checked[key] = check(key, value, hints[key], ranges)
+        except ValueError as error:
+            found.append(f"{where}: {error}")
+    found += [
+        f"{where}: key `{field.name}` is missing"
+        for field in dataclasses.fields(recipe)
+        if field.default is dataclasses.MISSING and field.name not in values
+    ]
+    return checked, found
 
 
 def check(key: str, value: Any, hint: Any, ranges: Ranges) -> Any:

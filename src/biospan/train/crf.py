@@ -90,6 +90,29 @@ class Crf(nn.Module):
         )
         return path - total
 
+    def divergence(self, emissions: Tensor, where: Sequences, marginals: Tensor) -> Tensor:
+        """Cross-entropy from a teacher's sequences to ours, up to what the emissions do not change.
+
+        Its gradient is our probability of each tag at each token minus the teacher's. The scores
+        between tags do not learn from it: they would need the teacher's pairs of tags.
+
+        Args:
+            emissions: One row per token of the batch. Shape (n_rows, n_tags).
+            where: The sequences; their tags are not looked at.
+            marginals: The teacher's probability of each tag. Shape (n_rows, n_tags).
+
+        Returns:
+            Shape (n_sequences,).
+        """
+        scores = emissions.float()[where.places]
+        starts, transitions, ends = (part.detach() for part in self._scores())
+        starts = torch.where(where.opens[:, None], starts, 0.0)
+        ends = torch.where(where.closes[:, None], ends, 0.0)
+        total = self._log_total(scores, where.lengths, (starts, transitions, ends))
+        inside = torch.arange(scores.shape[1], device=scores.device) < where.lengths[:, None]
+        expected = (marginals[where.places] * scores).sum(dim=2)
+        return total - torch.where(inside, expected, 0.0).sum(dim=1)
+
     def learned(self) -> Learned:
         """The scores as plain numbers; 0 where the scheme forbids."""
         starts, transitions, ends = (

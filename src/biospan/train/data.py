@@ -22,6 +22,7 @@ from biospan.document import Document
 from biospan.errors import ConfigError, InputError
 from biospan.model_config import LABEL_PATTERN, is_label
 from biospan.tagger import Tagger
+from biospan.train import taught
 from biospan.train.config import TrainConfig
 from biospan.train.crf import Sequences
 
@@ -38,12 +39,16 @@ class Example:
     Attributes:
         stretch: What the window was cut from.
         window: Its place there.
-        tag_ids: `IGNORED` where another window decides. Shape (n_tokens,).
+        tag_ids: `IGNORED` where another window decides; elsewhere any tag if there are
+            `marginals`. Shape (n_tokens,).
+        marginals: A teacher's probability of each tag, 0 where another window decides; None: the
+            tags are gold. Shape (n_tokens, n_tags).
     """
 
     stretch: pieces.Stretch
     window: pieces.Window
     tag_ids: NDArray[np.int64]
+    marginals: NDArray[np.float32] | None = None
 
 
 class Batch(NamedTuple):
@@ -53,11 +58,13 @@ class Batch(NamedTuple):
         inputs: The model's named arrays.
         tag_ids: `IGNORED` where nothing is learned. Shape (n_windows, n_tokens).
         sequences: The same gold tags, sentence by sentence.
+        marginals: A teacher's instead of gold tags. Shape (n_windows, n_tokens, n_tags).
     """
 
     inputs: dict[str, torch.Tensor]
     tag_ids: torch.Tensor
     sequences: Sequences
+    marginals: torch.Tensor | None = None
 
 
 def read_documents(config: TrainConfig) -> tuple[list[Document], list[Document]]:
@@ -83,15 +90,63 @@ def read_documents(config: TrainConfig) -> tuple[list[Document], list[Document]]
     unknown = sorted(set(config.exclude) - known)
     if unknown:
         raise ConfigError(f"`exclude`: not in the training split: {', '.join(unknown)}")
-    train = _subset(
-        [document for document in train if document.id not in config.exclude],
-        config.train_documents,
-    )
+    train = [document for document in train if document.id not in config.exclude]
+    train, _ = set_aside(train, config.judged_documents, "judging")
+    train, _ = set_aside(train, config.calibration_documents, "calibration")
+    train = _subset(train, config.train_documents)
+    if config.second_form:
+        chosen = {document.id for document in train}
+        second = read_corpus(
+            config.second_form, config.train_split, path=config.corpus_path or None
+        )
+        train += [document for document in second if document.id in chosen]
     shared = sorted({document.id for document in train} & {document.id for document in dev})
     if shared:
         raise InputError(f"in both splits: {', '.join(shared[:20])}")
     _check_labels({entity.label for document in train for entity in document.entities}, config)
     return train, dev
+
+
+def judged(config: TrainConfig, corpus: str) -> list[Document]:
+    """The training documents that a recipe sets aside for judging, as a corpus has them.
+
+    They are in the order of their hashes, so that any cut of them is a random one.
+    """
+    documents = read_corpus(corpus, config.train_split, path=config.corpus_path or None)
+    documents = [document for document in documents if document.id not in config.exclude]
+    return set_aside(documents, config.judged_documents, "judging")[1]
+
+
+def calibrating(config: TrainConfig) -> list[Document]:
+    """The training documents that a recipe sets aside for calibration, in the form learned from."""
+    documents = read_corpus(config.corpus, config.train_split, path=config.corpus_path or None)
+    documents = [document for document in documents if document.id not in config.exclude]
+    documents, _ = set_aside(documents, config.judged_documents, "judging")
+    _, chosen = set_aside(documents, config.calibration_documents, "calibration")
+    if config.tokens == "units":
+        return [document.untokenized() for document in chosen]
+    return chosen
+
+
+def set_aside(
+    documents: list[Document], size: int, purpose: str
+) -> tuple[list[Document], list[Document]]:
+    """Part documents by a hash of their ids that is another one for each purpose.
+
+    Returns:
+        The others in their own order, and `size` documents in the order of their hashes.
+
+    Raises:
+        ConfigError: If there are not more documents than that.
+    """
+    if size >= len(documents) > 0:
+        raise ConfigError(
+            f"{size} documents are wanted for {purpose}, but the training split has "
+            f"{len(documents)}"
+        )
+    ranked = sorted(documents, key=lambda d: sha256(f"{purpose} {d.id}".encode()).digest())
+    aside = {document.id for document in ranked[:size]}
+    return [document for document in documents if document.id not in aside], ranked[:size]
 
 
 def checksum(documents: Sequence[Document]) -> str:
@@ -139,21 +194,54 @@ def examples(tagger: Tagger, documents: Sequence[Document]) -> list[Example]:
     return found
 
 
+def taught_examples(tagger: Tagger, folder: str) -> list[Example]:
+    """All windows of the documents that teachers have labelled, with their probabilities.
+
+    Raises:
+        InputError: If the documents do not fall into the units that the teachers saw.
+    """
+    config = tagger.config
+    found = []
+    for document, sentences in taught.read(folder, config.tag_set.names):
+        (item,) = tagger.prepare([document])
+        if [len(rows) for rows in sentences] != [len(units) for units in item.offsets]:
+            raise InputError(f"{folder}: `{document.id}` was segmented otherwise")
+        rows = np.concatenate(sentences)
+        first = 0
+        for index, stretch in enumerate(item.stretches):
+            last = first + len(stretch.token_starts)
+            own = rows[first:last]
+            for window in pieces.plan(index, stretch, config.max_pieces - 2):
+                size = window.last - window.first
+                mine = slice(window.own_first - window.first, window.own_last - window.first)
+                tag_ids = np.full(size, IGNORED, dtype=np.int64)
+                marginals = np.zeros((size, rows.shape[1]), dtype=np.float32)
+                tag_ids[mine] = 0
+                marginals[mine] = own[window.own_first : window.own_last]
+                found.append(Example(stretch, window, tag_ids, marginals))
+            first = last
+    return found
+
+
 def epoch_order(
     found: Sequence[Example], *, batch_size: int, seed: int, epoch: int
 ) -> list[list[int]]:
     """Batches of like length in random order: sorted within pools, the pools and batches mixed.
 
+    Gold and taught examples are in batches of their own.
+
     Returns:
         Indices of the examples of each batch; the same for the same seed and epoch.
     """
     order = np.random.default_rng([seed, epoch])
-    shuffled = order.permutation(len(found)).tolist()
+    taught = np.array([example.marginals is not None for example in found], dtype=np.bool_)
     batches: list[list[int]] = []
-    for begin in range(0, len(shuffled), batch_size * POOL):
-        pool = shuffled[begin : begin + batch_size * POOL]
-        pool.sort(key=lambda i: pieces.size(found[i].window, found[i].stretch))
-        batches.extend(pool[i : i + batch_size] for i in range(0, len(pool), batch_size))
+    for kind in (np.flatnonzero(~taught), np.flatnonzero(taught)):
+        shuffled = order.permutation(kind).tolist()
+        for begin in range(0, len(shuffled), batch_size * POOL):
+            pool = shuffled[begin : begin + batch_size * POOL]
+            pool.sort(key=lambda i: pieces.size(found[i].window, found[i].stretch))
+            batches.extend(pool[i : i + batch_size] for i in range(0, len(pool), batch_size))
     return [batches[index] for index in order.permutation(len(batches))]
 
 
@@ -168,7 +256,39 @@ def to_batch(chosen: Sequence[Example], tagger: Tagger, device: torch.device) ->
         {name: torch.from_numpy(array).to(device) for name, array in inputs.items()},
         torch.from_numpy(tag_ids).to(device),
         _sequences(chosen, inputs["token_starts"].shape[1], device),
+        _marginals(chosen, inputs["token_starts"].shape[1], device),
     )
+
+
+def _marginals(
+    chosen: Sequence[Example], n_tokens: int, device: torch.device
+) -> torch.Tensor | None:
+    """A batch is of one kind: all gold, or all taught."""
+    taught = [example.marginals for example in chosen if example.marginals is not None]
+    if not taught:
+        return None
+    padded = np.zeros((len(chosen), n_tokens, taught[0].shape[1]), dtype=np.float32)
+    for row, marginals in enumerate(taught):
+        padded[row, : len(marginals)] = marginals
+    return torch.from_numpy(padded).to(device)
+
+
+def hide_tokens(
+    inputs: dict[str, torch.Tensor], ratio: float, mask_id: int, source: np.random.Generator
+) -> None:
+    """Show the mask piece instead of all pieces of some tokens; changes the arrays."""
+    mask = inputs["mask"].cpu().numpy()
+    opens = np.zeros(mask.shape, dtype=np.int64)
+    np.put_along_axis(opens, inputs["token_starts"].cpu().numpy(), 1, axis=1)
+    opens[:, 0] = 0  # padding points there
+    token_of = np.cumsum(opens, axis=1)
+    drawn = source.random((len(mask), int(token_of.max()) + 1)) < ratio
+    hidden = np.take_along_axis(drawn, token_of, axis=1) & (token_of > 0)
+    inside = np.arange(mask.shape[1]) < mask.sum(axis=1, keepdims=True) - 1  # not the separator
+    chosen = torch.from_numpy(hidden & inside).to(inputs["mask"].device)
+    inputs["input_ids"][chosen] = mask_id
+    if "shapes" in inputs:
+        inputs["shapes"][chosen] = pieces.hide_case(inputs["shapes"][chosen])
 
 
 def _check_labels(labels: set[str], config: TrainConfig) -> None:

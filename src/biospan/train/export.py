@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -20,15 +19,15 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from biospan.calibration import Calibration
 from biospan.corpora import CORPORA, read_corpus
 from biospan.document import Document, Entity
 from biospan.errors import MissingInputError, ModelError
-from biospan.model_config import INPUT_NAMES
 from biospan.model_dir import write_model_dir
 from biospan.runtime import OnnxRuntime
 from biospan.scoring import evaluate
 from biospan.tagger import Tagger
-from biospan.train import card
+from biospan.train import calibrate, card, data
 from biospan.train.config import TrainConfig
 from biospan.train.model import EncoderTagger, locate
 from biospan.train.record import code_version
@@ -77,6 +76,12 @@ def export(run: Run, folder: str | Path) -> Gates:
     packed_graph = pack(graph, run.config.pack)
     packed = _tagger(run, packed_graph)
     gates = _pack_gate(exported, packed, run, size=len(packed_graph), difference=difference)
+    fitted, calibrating = None, []
+    if run.config.calibration_documents:
+        calibrating = data.calibrating(run.config)
+        fitted = calibrate.fit(packed, calibrating)
+        packed = _tagger(run, packed_graph, fitted)
+    development = list(_development(packed, run.config))
     provenance = {
         **run.record,
         "exported": {
@@ -85,9 +90,11 @@ def export(run: Run, folder: str | Path) -> Gates:
             "encoder_sha256": _encoder_checksum(run.config.encoder),
         },
         "gates": {**dataclasses.asdict(gates), "changed": len(gates.changed)},
-        "development": _development(packed, run.config),
+        "development": {name: evaluate(*sides).to_dict() for name, *sides in development},
     }
-    config = dataclasses.replace(run.model_config, provenance=provenance)
+    if fitted is not None:
+        provenance["calibration"] = calibrate.report(fitted, calibrating, development)
+    config = dataclasses.replace(packed.config, provenance=provenance)
     write_model_dir(
         Path(folder),
         onnx=packed_graph,
@@ -111,6 +118,7 @@ def to_onnx(model: EncoderTagger) -> bytes:
         "input_ids": torch.ones((2, 7), dtype=torch.int64),
         "mask": torch.ones((2, 7), dtype=torch.int64),
         "token_starts": torch.ones((2, 3), dtype=torch.int64),
+        "shapes": torch.ones((2, 7), dtype=torch.int64),
     }
     windows = torch.export.Dim("n_windows", min=1)
     n_pieces = torch.export.Dim("n_pieces", min=2)
@@ -119,15 +127,16 @@ def to_onnx(model: EncoderTagger) -> bytes:
         "input_ids": {0: windows, 1: n_pieces},
         "mask": {0: windows, 1: n_pieces},
         "token_starts": {0: windows, 1: n_tokens},
+        "shapes": {0: windows, 1: n_pieces},
     }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about libraries that this graph does not use
         program = torch.onnx.export(
             model,
-            kwargs=example,
-            input_names=list(INPUT_NAMES),
+            kwargs={name: example[name] for name in model.inputs},
+            input_names=list(model.inputs),
             output_names=["emissions"],
-            dynamic_shapes=shapes,
+            dynamic_shapes={name: shapes[name] for name in model.inputs},
             opset_version=_OPSET,
             dynamo=True,
             verbose=False,
@@ -199,9 +208,10 @@ def _packed(
     return stored, nodes
 
 
-def _tagger(run: Run, graph: bytes) -> Tagger:
-    model = OnnxRuntime(graph, inputs=INPUT_NAMES)
-    return Tagger(model, run.model_config, run.tokenizer.to_str())
+def _tagger(run: Run, graph: bytes, fitted: Calibration | None = None) -> Tagger:
+    model = OnnxRuntime(graph, inputs=run.model.inputs)
+    config = dataclasses.replace(run.model_config, calibration=fitted)
+    return Tagger(model, config, run.tokenizer.to_str())
 
 
 def _export_gate(before: Tagger, after: Tagger, documents: Sequence[Document]) -> float:
@@ -246,19 +256,19 @@ def _pack_gate(
     return gates
 
 
-def _development(tagger: Tagger, config: TrainConfig) -> dict[str, Any]:
-    """Reports on the development split of each form of the corpus that is there."""
+def _development(
+    tagger: Tagger, config: TrainConfig
+) -> Iterator[tuple[str, list[Document], list[Document]]]:
+    """The development split of each form of the corpus that is there: name, gold, predicted."""
     known = CORPORA.get(config.corpus)
     forms = [name for name, corpus in CORPORA.items() if known and corpus.folder == known.folder]
-    reports = {}
     for name in forms or [config.corpus]:
         try:
             gold = read_corpus(name, config.dev_split, path=config.corpus_path or None)
         except MissingInputError as error:
             logger.warning("no report on `%s`: %s", name, error)
             continue
-        reports[name] = evaluate(gold, tagger.tag_many(gold)).to_dict()
-    return reports
+        yield name, gold, list(tagger.tag_many(gold))
 
 
 def _rows(tagger: Tagger, documents: Sequence[Document]) -> Iterator[NDArray[np.float32]]:

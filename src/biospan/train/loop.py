@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import load_file, save
+from tokenizers import Tokenizer
 
 from biospan.errors import ConfigError, LockedError, StoppedError
-from biospan.model_config import INPUT_NAMES
 from biospan.scoring import Report, evaluate
 from biospan.train import checkpoint, data, parallel, speed
 from biospan.train import record as records
@@ -104,9 +104,11 @@ class _Training:
         self._run, self._folder, self._processes = run, folder, processes
         self._config = config = run.config
         self._tagger = run.tagger()  # for windows and arrays; it decides on nothing
+        self._mask_id = _mask_id(run.tokenizer) if config.hidden_tokens else 0
         self._examples = data.examples(self._tagger, run.train)
-        self._steps_per_epoch = -(-len(self._examples) // config.batch_size)
-        self._n_steps = config.epochs * self._steps_per_epoch
+        self._taught = data.taught_examples(self._tagger, config.taught) if config.taught else []
+        self._steps = [len(self._order(epoch)) for epoch in range(1, config.epochs + 1)]
+        self._n_steps = sum(self._steps)
         self._step = 0
         self._epoch_loss = 0.0  # sum over its steps so far
         self._optimizer = make_optimizer(config, run.model)
@@ -209,15 +211,22 @@ class _Training:
 
     def _batches(self) -> Iterator[tuple[int, list[Example], bool]]:
         """Epoch and windows of each step that is left, and whether it is its epoch's last."""
+        done = self._step
+        for epoch, n_steps in enumerate(self._steps, 1):
+            if done < n_steps:
+                order = self._order(epoch)
+                for nth in range(done, n_steps):
+                    yield epoch, order[nth], nth + 1 == n_steps
+            done = max(0, done - n_steps)
+
+    def _order(self, epoch: int) -> list[list[Example]]:
+        """The batches of an epoch: all gold examples, and an equal part of the taught ones."""
         config = self._config
-        first, done = divmod(self._step, self._steps_per_epoch)
-        for epoch in range(first + 1, config.epochs + 1):
-            order = data.epoch_order(
-                self._examples, batch_size=config.batch_size, seed=config.seed, epoch=epoch
-            )
-            for nth in range(done, len(order)):
-                yield epoch, [self._examples[i] for i in order[nth]], nth + 1 == len(order)
-            done = 0
+        examples = self._examples + self._taught[epoch - 1 :: config.epochs]
+        order = data.epoch_order(
+            examples, batch_size=config.batch_size, seed=config.seed, epoch=epoch
+        )
+        return [[examples[i] for i in batch] for batch in order]
 
     def _make_step(self, epoch: int, chosen: Sequence[Example]) -> Progress:
         """One step of the optimiser, on this process's share of a batch."""
@@ -230,6 +239,9 @@ class _Training:
         loss = torch.zeros((), device=processes.device)
         if share := chosen[processes.rank :: processes.count]:
             batch = data.to_batch(share, self._tagger, processes.device)
+            if config.hidden_tokens:
+                source = np.random.default_rng([config.seed, self._step, processes.rank, 1])
+                data.hide_tokens(batch.inputs, config.hidden_tokens, self._mask_id, source)
             loss = batch_loss(self._forward, model, batch, config.precision) / n_tokens
             loss.backward()  # type: ignore[no-untyped-call]
         loss = loss.detach()
@@ -255,7 +267,7 @@ class _Training:
         return Progress(epoch, self._step, self._n_steps, loss.item(), rate)
 
     def _end_epoch(self, epoch: int, on_epoch: OnEpoch) -> None:
-        loss, self._epoch_loss = self._epoch_loss / self._steps_per_epoch, 0.0
+        loss, self._epoch_loss = self._epoch_loss / self._steps[epoch - 1], 0.0
         if not self._writes:
             return
         run, folder = self._run, self._folder
@@ -282,8 +294,15 @@ def batch_loss(
 ) -> torch.Tensor:
     """Loss of a batch, summed over its tokens; `forward` is the model or its compiled form."""
     with arithmetic(batch.tag_ids.device, precision):
-        emissions = forward(*(batch.inputs[name] for name in INPUT_NAMES))
+        emissions = forward(*(batch.inputs[name] for name in model.inputs))
     return model.loss(emissions, batch)
+
+
+def _mask_id(tokenizer: Tokenizer) -> int:
+    for piece in ("[MASK]", "<mask>"):
+        if (number := tokenizer.token_to_id(piece)) is not None:
+            return int(number)
+    raise ConfigError("`hidden_tokens`: the encoder's tokenizer has no mask piece")
 
 
 def _key(part: str, name: str) -> str:

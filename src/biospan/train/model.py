@@ -16,10 +16,11 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
+from biospan import pieces
 from biospan.errors import ConfigError
-from biospan.model_config import INPUT_NAMES
+from biospan.model_config import INPUT_NAMES, REQUIRED_INPUTS
 from biospan.tags import TagSet
-from biospan.train.crf import Crf
+from biospan.train.crf import Crf, Sequences
 from biospan.train.data import IGNORED, Batch
 
 
@@ -38,31 +39,47 @@ class EncoderTagger(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder = encoder
+        self.tag_set = tag_set
+        self.inputs = REQUIRED_INPUTS
+        if getattr(encoder.config, "type_vocab_size", 0) == pieces.N_SHAPES:
+            self.inputs = INPUT_NAMES
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(encoder.config.hidden_size, len(tag_set.names))  # type: ignore[union-attr, arg-type]
         self.crf = Crf(tag_set) if head == "crf" else None
 
-    def forward(self, input_ids: Tensor, mask: Tensor, token_starts: Tensor) -> Tensor:
+    def forward(
+        self,
+        input_ids: Tensor,
+        mask: Tensor,
+        token_starts: Tensor,
+        shapes: Tensor | None = None,
+    ) -> Tensor:
         """Emissions of every token.
 
         Args:
             input_ids: Shape (n_windows, n_pieces).
             mask: 1 for pieces, 0 for padding. Shape (n_windows, n_pieces).
             token_starts: Index of each token's first piece. Shape (n_windows, n_tokens).
+            shapes: See `pieces.shape`; of encoders that were pretrained with them.
+                Shape (n_windows, n_pieces).
 
         Returns:
             Shape (n_windows, n_tokens, n_tags).
         """
-        hidden = self.encoder(input_ids=input_ids, attention_mask=mask).last_hidden_state
+        kinds = {} if shapes is None else {"token_type_ids": shapes}
+        hidden = self.encoder(input_ids=input_ids, attention_mask=mask, **kinds).last_hidden_state
         places = token_starts.unsqueeze(-1).expand(-1, -1, hidden.shape[-1])
         emissions: Tensor = self.head(self.dropout(hidden.gather(1, places)))
         return emissions
 
     def loss(self, emissions: Tensor, batch: Batch) -> Tensor:
-        """Negative log-likelihood of the gold tags, summed over the tokens of a batch.
+        """Negative log-likelihood of the tags, summed over the tokens of a batch.
 
         Of a softmax head each tag is by itself; of a CRF the sequence of a sentence is as a whole.
+        Where a teacher gave probabilities instead of tags, it is the cross-entropy to them.
         """
+        if batch.marginals is not None:
+            return self._divergence(emissions, batch.sequences, batch.marginals)
         if self.crf is not None:
             return -self.crf.log_likelihood(emissions.flatten(0, 1), batch.sequences).sum()
         return nn.functional.cross_entropy(
@@ -71,6 +88,13 @@ class EncoderTagger(nn.Module):
             ignore_index=IGNORED,
             reduction="sum",
         )
+
+    def _divergence(self, emissions: Tensor, where: Sequences, marginals: Tensor) -> Tensor:
+        rows, taught = emissions.flatten(0, 1), marginals.flatten(0, 1)
+        if self.crf is not None:
+            return self.crf.divergence(rows, where, taught).sum()
+        # Rows that no window owns have no probability at all, and so no share in the sum.
+        return -(taught * rows.float().log_softmax(dim=1)).sum()
 
 
 class TorchRuntime:
@@ -93,7 +117,7 @@ class TorchRuntime:
         self._model.eval()
         try:
             with torch.inference_mode(), arithmetic(device, self._precision):
-                arrays = (torch.from_numpy(inputs[name]).to(device) for name in INPUT_NAMES)
+                arrays = (torch.from_numpy(inputs[name]).to(device) for name in self._model.inputs)
                 emissions = self._model(*arrays)
         finally:
             self._model.train(training)
@@ -110,13 +134,20 @@ class EncoderRecipe(Protocol):
     """What a recipe says of its encoder; see `config.TrainConfig`."""
 
     @property
-    def encoder(self) -> str: ...
+    def encoder(self) -> str:
+        """Hub name, folder, or `package:NAME/FOLDER`."""
+
     @property
-    def max_pieces(self) -> int: ...
+    def max_pieces(self) -> int:
+        """Pieces of a window, special pieces included."""
+
     @property
-    def dropout(self) -> float: ...
+    def dropout(self) -> float:
+        """Rate in the encoder's hidden layers."""
+
     @property
-    def attention_dropout(self) -> float: ...
+    def attention_dropout(self) -> float:
+        """Rate of attention weights."""
 
 
 class Encoder(NamedTuple):

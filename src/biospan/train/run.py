@@ -5,7 +5,6 @@ It makes no step; that is the loop's business.
 
 import dataclasses
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,9 @@ from tokenizers import Tokenizer
 
 from biospan.document import Document
 from biospan.errors import MissingInputError
-from biospan.model_config import INPUT_NAMES, ModelConfig
+from biospan.model_config import ModelConfig
 from biospan.tagger import Tagger
+from biospan.tags import TagSet
 from biospan.tokenizer_check import check_tokenizer
 from biospan.train import data, parallel, speed
 from biospan.train import record as records
@@ -67,12 +67,12 @@ def start(config: TrainConfig, processes: Processes) -> Run:
         torch.set_num_threads(config.threads)
     train, dev = data.read_documents(config)
     encoder = load_encoder(config)
-    base_config = _model_config(config, train, encoder)
+    labels = {entity.label for document in train for entity in document.entities}
+    tag_set = TagSet(tuple(sorted(labels)), config.scheme)
+    model = EncoderTagger(encoder.module, tag_set, dropout=config.dropout, head=config.head)
+    base_config = _model_config(config, model, encoder)
     # What no model directory may hold is refused now, not after hours of training.
     check_tokenizer(encoder.tokenizer.to_str().encode(), base_config, config.encoder)
-    model = EncoderTagger(
-        encoder.module, base_config.tag_set, dropout=config.dropout, head=config.head
-    )
     speed.use_cheap_dropout(model)
     model.to(processes.device)
     record = records.begin(config, train, dev, processes)
@@ -103,14 +103,13 @@ def _seed(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def _model_config(config: TrainConfig, train: Sequence[Document], encoder: Encoder) -> ModelConfig:
-    labels = {entity.label for document in train for entity in document.entities}
+def _model_config(config: TrainConfig, model: EncoderTagger, encoder: Encoder) -> ModelConfig:
     special = encoder.special_ids
     return ModelConfig(
         format_version=1,
-        labels=tuple(sorted(labels)),
+        labels=model.tag_set.labels,
         scheme=config.scheme,
-        inputs=INPUT_NAMES,
+        inputs=model.inputs,
         max_pieces=config.max_pieces,
         context=config.context,
         lowercase=_lowercase(encoder.tokenizer),
