@@ -1,6 +1,8 @@
 """Encoders and the head, on encoders of two layers that nobody trained."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from biospan.document import Document
 from biospan.errors import ConfigError
 from biospan.tags import TagSet
 from biospan.train.config import TrainConfig, from_mapping
@@ -257,3 +260,40 @@ def test_a_tokenizer_that_names_no_special_pieces_is_refused(
     nameless.save_pretrained(tmp_path)
     with pytest.raises(ConfigError, match="its tokenizer has no cls_id, sep_id, pad_id, unk_id"):
         load_encoder(recipe(tmp_path))
+
+
+def test_a_model_that_sees_shapes_is_exported_with_them(
+    tiny_recipe: dict[str, Any], tiny_encoder: Path, tmp_path: Path
+) -> None:
+    from transformers import AutoModel
+
+    from biospan.model_config import INPUT_NAMES
+    from biospan.tagger import load
+    from biospan.train import export
+    from biospan.train.loop import fit
+    from biospan.train.pretrain.model import take_shapes
+
+    encoder = AutoModel.from_pretrained(tiny_encoder)
+    take_shapes(encoder)
+    with torch_seed(1):  # types that differ, as pretraining would make them
+        encoder.embeddings.token_type_embeddings.weight.data.normal_()
+    save_encoder(encoder, tmp_path / "encoder")
+    recipe = {**tiny_recipe, "encoder": str(tmp_path / "encoder"), "head": "crf", "epochs": 2}
+    run = fit(from_mapping(recipe), tmp_path / "run")
+    assert run.model_config.inputs == INPUT_NAMES
+    export.export(run, tmp_path / "model")
+    tagger = load(tmp_path / "model")
+    text = "The il gene of T cells. The IL gene of t cells."
+    lower, upper = tagger.emissions([Document(text)])[0]
+    assert np.abs(lower - upper).max() > 1e-3  # one vocabulary id, another shape
+    expected = run.tagger().emissions([Document(text)])[0]
+    np.testing.assert_allclose(lower, expected[0], atol=0.3)  # its weights are packed
+
+
+@contextmanager
+def torch_seed(seed: int) -> Iterator[None]:
+    import torch
+
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
