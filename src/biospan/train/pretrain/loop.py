@@ -239,14 +239,15 @@ class _Pretraining:
         source = np.random.default_rng([config.seed, self._step, 1])
         masked = self._masker.windows(self._order[begin : begin + config.batch_size], source)
         loss = torch.zeros((), device=processes.device)
-        for share in _shares(masked, config.micro_batch_size, processes):
-            arrays = [torch.from_numpy(array).to(processes.device) for array in share]
-            with arithmetic(processes.device, config.precision):
+        # One context for all: weights are cast to its precision once.
+        with arithmetic(processes.device, config.precision):
+            for share in _shares(masked, config.micro_batch_size, processes):
+                arrays = [torch.from_numpy(array).to(processes.device) for array in share]
                 scores = model(*arrays[:3])
-            part = torch.nn.functional.cross_entropy(scores.float(), arrays[3], reduction="sum")
-            part = part / len(masked.hidden)
-            part.backward()  # type: ignore[no-untyped-call]
-            loss += part.detach()
+                part = torch.nn.functional.cross_entropy(scores.float(), arrays[3], reduction="sum")
+                part = part / len(masked.hidden)
+                part.backward()  # type: ignore[no-untyped-call]
+                loss += part.detach()
         processes.sum([loss])
         if not torch.isfinite(loss):
             raise ConfigError(
