@@ -55,7 +55,7 @@ def test_it_has_the_five_labels_of_its_corpus(tagger: Tagger) -> None:
 
 def test_it_is_small_enough_to_come_with_the_package() -> None:
     files = {file.name: file.stat().st_size for file in FOLDER.iterdir()}
-    assert files.keys() == {
+    assert files.keys() - {"reliability.svg"} == {
         *("model.onnx", "tokenizer.json", "config.json", "MODEL_CARD.md", "manifest.json")
     }
     assert sum(files.values()) <= 50 * 2**20

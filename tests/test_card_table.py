@@ -99,3 +99,58 @@ def test_our_f1_has_its_intervals_where_there_are_several_documents() -> None:
         assert rows[name].endswith(f"{bounds[0]:.4f} to {bounds[1]:.4f}")
     assert " to " not in rows["protein"] + rows["spans, macro"]
     assert table.to_dict()["f1_intervals"] == intervals.to_dict()
+
+
+def test_the_second_table_is_the_score_of_what_was_not_trained_on() -> None:
+    texts = [f"{TEXT} number {word}" for word in ("one", "two", "three", "four")]
+    gold, predicted = [], []
+    for number, text in enumerate(texts):
+        both = [Entity(0, 9, "DNA", "IL-2 gene"), Entity(13, 20, "cell_type", "T cells")]
+        gold.append(Document(text, id=f"d{number}").with_entities(both))
+        predicted.append(gold[-1].with_entities(both[: 1 + number % 2]))
+    train = [Document("Other words.", id="d1"), Document(texts[2].upper(), id="elsewhere")]
+
+    table = evaluate(gold, predicted, train)
+    rest = [0, 3]  # all but the one with a known id and the one with a known text
+    expected = evaluate([gold[i] for i in rest], [predicted[i] for i in rest])
+    assert table.rows == evaluate(gold, predicted).rows != expected.rows
+
+    data = json.loads(json.dumps(table.to_dict()))
+    without = data.pop("without_duplicates")
+    assert data == json.loads(json.dumps(evaluate(gold, predicted).to_dict()))
+    assert [found["id"] for found in without.pop("duplicates")] == ["d1", "d2"]
+    assert data["notes"] == list(NOTES)
+    assert without | {"notes": list(NOTES)} == json.loads(json.dumps(expected.to_dict()))
+
+    text = table.to_text()
+    assert "2 of the 4 documents are among the 2 training documents: d1, d2." in text
+    head, between, tail = text.split("\n\n")[0], text.split("\n\n")[1], text.split("\n\n")[2:]
+    assert head == evaluate(gold, predicted).to_text().split("\n\n")[0]
+    assert "Without them" in between
+    assert tail[0] == expected.to_text().split("\n\n")[0]
+    assert tail[1] == "2 documents"
+    assert tail[2].splitlines() == ["4 documents", *NOTES]
+
+
+def test_without_a_document_in_common_there_is_one_table_and_a_word_of_it() -> None:
+    gold = Document(TEXT, id="a")
+    table = evaluate([gold], [gold], [Document("Something else.", id="b")])
+    assert table.to_text().count("spans, micro  ") == 1
+    assert "None of the 1 documents is among the 1 training documents." in table.to_text()
+    assert table.to_dict()["without_duplicates"]["duplicates"] == []
+
+
+def test_where_all_was_trained_on_nothing_is_left_to_score() -> None:
+    gold = Document(TEXT)
+    text = evaluate([gold], [gold], [gold]).to_text()
+    assert "1 of the 1 documents are among the 1 training documents: number 1." in text
+    assert "Nothing is left to score without them." in text
+    assert text.count("spans, micro  ") == 1
+
+
+def test_ids_are_named_up_to_twenty_and_cannot_reach_the_terminal() -> None:
+    gold = [Document(f"{TEXT} {'x' * n}", id=f"a\x1b{n}") for n in range(22)]
+    other = Document("Not in training.", id="other")
+    text = evaluate([*gold, other], [*gold, other], gold).to_text()
+    assert "\x1b" not in text
+    assert " and 2 more." in text

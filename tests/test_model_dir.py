@@ -486,6 +486,54 @@ def test_an_existing_model_is_replaced_and_nothing_is_left_beside(model: Path) -
     assert os.listdir(model.parent) == [model.name]
 
 
+PLOT = '<svg xmlns="http://www.w3.org/2000/svg"><title>a &lt; b</title><rect x="0"/></svg>\n'
+
+
+def test_a_drawing_may_be_there_and_is_sealed_like_the_rest(model: Path) -> None:
+    plain = load_model_dir(model).fingerprint
+    write(model, plot=PLOT)
+    assert sorted(os.listdir(model)) == sorted([*NAMES, "reliability.svg"])
+    assert (model / "reliability.svg").read_text() == PLOT
+    assert load_model_dir(model).fingerprint != plain
+    (model / "reliability.svg").write_text(PLOT.replace('x="0"', 'x="1"'))
+    with pytest.raises(ModelError, match=r"reliability\.svg: sha256"):
+        load_model_dir(model)
+    (model / "reliability.svg").unlink()
+    with pytest.raises(ModelError, match=r"manifest\.json: files"):
+        load_model_dir(model)
+    write(model)
+    assert load_model_dir(model).fingerprint == plain
+    (model / "reliability.svg").write_text(PLOT)
+    with pytest.raises(ModelError, match=r"manifest\.json: files"):
+        load_model_dir(model)
+
+
+@pytest.mark.parametrize(
+    "plot",
+    [
+        PLOT.replace("<rect", "<script>alert(1)</script><rect"),
+        PLOT.replace("<rect", "<rect onload='alert(1)'"),
+        PLOT.replace("<rect", '<rect onload="alert"'),
+        PLOT.replace('x="0"', 'fill="url(http://example.org/x)"'),
+        PLOT.replace("<rect", '<a href="javascript:x"/><rect'),
+        PLOT.replace("<rect", '<image href="http://example.org/x"/><rect'),
+        PLOT.replace("<title>", "<scr<text>ipt>"),
+        f'<!DOCTYPE svg [<!ENTITY a "b">]>{PLOT}',
+        f'<?xml-stylesheet href="http://example.org/x"?>{PLOT}',
+        "no drawing",
+        PLOT + " " * 2**16,
+    ],
+)
+def test_a_drawing_that_does_anything_is_neither_written_nor_loaded(model: Path, plot: str) -> None:
+    with pytest.raises(ModelError, match=r"reliability\.svg"):
+        write(model, plot=plot)
+    write(model, plot=PLOT)
+    (model / "reliability.svg").write_text(plot)
+    seal(model)
+    with pytest.raises(ModelError, match=r"reliability\.svg"):
+        load_model_dir(model)
+
+
 def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert load_model_dir(write(tmp_path / "empty")).config == CONFIG

@@ -7,12 +7,13 @@ beside it.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from biospan import resampling, scoring
+from biospan import exposure, highlight, resampling, scoring
 from biospan.document import Document
+from biospan.exposure import Exposure
 from biospan.scoring import Counts, Report, Scores
 
 
@@ -50,6 +51,8 @@ NOTES = (
     "scored: they are the same task only if those are the same documents.",
 )
 
+_NAMED = 20  # documents that a text names; JSON has them all
+
 
 @dataclass(frozen=True, slots=True)
 class CardTable:
@@ -57,76 +60,125 @@ class CardTable:
 
     Attributes:
         report: What `scoring.evaluate` counted.
+        exposed: What of the scored documents was trained on; None if that was not asked.
     """
 
     report: Report
+    exposed: Exposure | None = None
 
     @property
     def rows(self) -> dict[str, Counts | Scores | None]:
         """Our row for each of the card's, in its order; None for a label that neither side has."""
-        spans = self.report.spans
-        averages: dict[str, Counts | Scores] = {
-            "spans, micro": spans.micro,
-            "spans, weighted": spans.weighted,
-            "spans, macro": spans.macro,
-            "words, weighted": self.report.words.weighted,
-        }
-        return {name: averages.get(name, spans.get(name)) for name in CARD}
-
-    def _intervals(self) -> dict[str, resampling.Interval]:
-        """Intervals of our F1, by the card's name of the row, where there are any."""
-        found = self.report.f1_intervals()
-        labels = {name: bounds for name, bounds in found.labels.items() if name in CARD}
-        return labels | ({"spans, micro": found.micro} if found.micro else {})
+        return _rows(self.report)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form: the card's row and ours under each name, and the notes."""
-        return {
-            "n_documents": self.report.n_documents,
-            "rows": {
-                name: {
-                    "card": CARD[name]._asdict(),
-                    "ours": None
-                    if row is None
-                    else {
-                        "precision": row.precision,
-                        "recall": row.recall,
-                        "f1": row.f1,
-                        "support": row.support,
-                    },
-                }
-                for name, row in self.rows.items()
-            },
-            "f1_intervals": self.report.f1_intervals().to_dict(),
-            "notes": list(NOTES),
-        }
+        """JSON-ready form: the card's row and ours under each name, and the notes.
+
+        `without_duplicates` is there if it is known what was trained on.
+        """
+        found = _as_dict(self.report)
+        if self.exposed is not None:
+            duplicates = [asdict(duplicate) for duplicate in self.exposed.duplicates]
+            without = _as_dict(self.exposed.without)
+            found["without_duplicates"] = {"duplicates": duplicates, **without}
+        return {**found, "notes": list(NOTES)}
 
     def to_text(self) -> str:
-        """An aligned table, the card's columns first, and the notes."""
-        width = max(map(len, CARD))
-        intervals = self._intervals()
-        lines = [
-            f"{'':<{width}}  {'reference card':>22}  {'ours':>31}",
-            f"{'':<{width}}  {'P':>6}  {'R':>6}  {'F1':>6}  {'P':>6}  {'R':>6}  {'F1':>6}  support",
-        ]
-        if intervals:
-            lines[1] += "  F1, 95 % interval"
-        for name, row in self.rows.items():
-            support = "-" if row is None else row.support
-            cells = [f"{name:<{width}}", _cells(CARD[name]), _cells(row), f"{support:>7}"]
-            if name in intervals:
-                cells.append("{:.4f} to {:.4f}".format(*intervals[name]))
-            lines.append("  ".join(cells))
-        return "\n".join([*lines, "", f"{self.report.n_documents} documents", *NOTES])
+        """An aligned table, the card's columns first, and the notes.
+
+        A second one is without the documents that were trained on, if there are any.
+        """
+        lines = [*_as_lines(self.report), ""]
+        if self.exposed is not None:
+            lines += [*_duplicates_as_lines(self.exposed), ""]
+        return "\n".join([*lines, f"{self.report.n_documents} documents", *NOTES])
 
 
-def evaluate(gold: Iterable[Document], predicted: Iterable[Document]) -> CardTable:
+def evaluate(
+    gold: Iterable[Document],
+    predicted: Iterable[Document],
+    train: Iterable[Document] | None = None,
+) -> CardTable:
     """Score documents as `scoring.evaluate` does, to be laid beside the card.
+
+    Args:
+        gold: One side.
+        predicted: The other.
+        train: The documents that were trained on, to score without those of them as well.
 
     Raises:
         InputError: If the documents of the two sides do not pair.
     """
-    return CardTable(scoring.evaluate(gold, predicted))
+    if train is None:
+        return CardTable(scoring.evaluate(gold, predicted))
+    exposed = exposure.expose(gold, predicted, train)
+    return CardTable(exposed.everything, exposed)
+
+
+def _rows(report: Report) -> dict[str, Counts | Scores | None]:
+    averages: dict[str, Counts | Scores] = {
+        "spans, micro": report.spans.micro,
+        "spans, weighted": report.spans.weighted,
+        "spans, macro": report.spans.macro,
+        "words, weighted": report.words.weighted,
+    }
+    return {name: averages.get(name, report.spans.get(name)) for name in CARD}
+
+
+def _intervals(report: Report) -> dict[str, resampling.Interval]:
+    """Intervals of our F1, by the card's name of the row, where there are any."""
+    found = report.f1_intervals()
+    labels = {name: bounds for name, bounds in found.labels.items() if name in CARD}
+    return labels | ({"spans, micro": found.micro} if found.micro else {})
+
+
+def _as_dict(report: Report) -> dict[str, Any]:
+    keys = ("precision", "recall", "f1", "support")
+    return {
+        "n_documents": report.n_documents,
+        "rows": {
+            name: {
+                "card": CARD[name]._asdict(),
+                "ours": None if row is None else {key: getattr(row, key) for key in keys},
+            }
+            for name, row in _rows(report).items()
+        },
+        "f1_intervals": report.f1_intervals().to_dict(),
+    }
+
+
+def _as_lines(report: Report) -> list[str]:
+    width = max(map(len, CARD))
+    intervals = _intervals(report)
+    lines = [
+        f"{'':<{width}}  {'reference card':>22}  {'ours':>31}",
+        f"{'':<{width}}  {'P':>6}  {'R':>6}  {'F1':>6}  {'P':>6}  {'R':>6}  {'F1':>6}  support",
+    ]
+    if intervals:
+        lines[1] += "  F1, 95 % interval"
+    for name, row in _rows(report).items():
+        support = "-" if row is None else row.support
+        cells = [f"{name:<{width}}", _cells(CARD[name]), _cells(row), f"{support:>7}"]
+        if name in intervals:
+            cells.append("{:.4f} to {:.4f}".format(*intervals[name]))
+        lines.append("  ".join(cells))
+    return lines
+
+
+def _duplicates_as_lines(exposed: Exposure) -> list[str]:
+    """Which documents were trained on, and the table without them."""
+    found, total = exposed.duplicates, exposed.everything.n_documents
+    known = f"the {exposed.n_train:,} training documents"
+    if not found:
+        return [f"None of the {total} documents is among {known}."]
+    names = [duplicate.id or f"number {duplicate.position + 1}" for duplicate in found]
+    named = highlight.to_terminal(", ".join(f"{name:.80}" for name in names[:_NAMED]), [])
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    lines = [f"{len(found)} of the {total} documents are among {known}: {named}{more}."]
+    if len(found) == total:
+        return [*lines, "Nothing is left to score without them."]
+    lines += ["Without them (the card's figures are still those of all documents):", ""]
+    return [*lines, *_as_lines(exposed.without), "", f"{exposed.without.n_documents} documents"]
 
 
 def _cells(row: CardRow | Counts | Scores | None) -> str:

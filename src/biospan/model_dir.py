@@ -1,16 +1,18 @@
 """The model directory: what training hands over and everything else loads.
 
-Five files and no others: the graph, the tokenizer, the config, the model card, and a manifest with
-size and sha256 of the other four. The writer and the loader make the same checks. The manifest
-tells damage, not forgery: who can change the files can change it too, so that what the files
-say is checked as well. Nothing in here is ever unpickled, and no graph is run.
+Five files: the graph, the tokenizer, the config, the model card, and a manifest with size and
+sha256 of the others; perhaps a sixth, the drawing that the card shows; and no more. The writer and
+the loader make the same checks. The manifest tells damage, not forgery: who can change the files
+can change it too, so that what the files say is checked as well. Nothing in here is ever unpickled,
+and no graph is run.
 """
 
 import hashlib
 import os
+import re
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,9 +32,20 @@ from biospan.model_config import (
 from biospan.tokenizer_check import check_tokenizer
 
 GRAPH, TOKENIZER, CARD = "model.onnx", "tokenizer.json", "MODEL_CARD.md"
+PLOT = "reliability.svg"
 MANIFEST = "manifest.json"
 # With the most bytes that each may have: 2 GiB is where protobuf ends.
-_LIMITS = {GRAPH: 2**31 - 1, TOKENIZER: 2**26, CONFIG: 2**25, CARD: 2**22, MANIFEST: 2**16}
+_LIMITS = {
+    **{GRAPH: 2**31 - 1, TOKENIZER: 2**26, CONFIG: 2**25, CARD: 2**22},
+    **{PLOT: 2**16, MANIFEST: 2**16},
+}
+_OPTIONAL = {PLOT}
+# A drawing may come from anyone and be opened in a browser: shapes and words, and nothing that
+# runs, links or loads.
+_SHAPE = re.compile(
+    rb"</?(?:svg|title|rect|line|circle|text)(?: (?:xmlns|viewBox|role|x|y|x1|y1|x2|y2|cx|cy|r"
+    rb'|width|height|fill|stroke|font-size|font-family|text-anchor)="[^"<>()&]*")*/?>'
+)
 _PICKLE_SUFFIXES = (
     *(".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"),
     *(".h5", ".npy", ".npz"),
@@ -65,8 +78,17 @@ def write_model_dir(
     tokenizer_json: str,
     config: ModelConfig,
     card: str,
+    plot: str = "",
 ) -> None:
     """Write a model directory, whole or not at all; one that is there already is replaced.
+
+    Args:
+        folder: Where.
+        onnx: The graph.
+        tokenizer_json: The tokenizer.
+        config: What else the runtime half must know.
+        card: The model card, Markdown.
+        plot: A drawing that the card shows, SVG; empty for none.
 
     Raises:
         ModelError: If `load_model_dir` would refuse it.
@@ -79,6 +101,9 @@ def write_model_dir(
         CONFIG: config.to_json(),
         CARD: _encoded(card, CARD),
     }
+    if plot:
+        contents[PLOT] = _encoded(plot, PLOT)
+        _check_plot(contents[PLOT], PLOT)
     for name, data in contents.items():
         if len(data) > _LIMITS[name]:
             refuse(name, f"got {len(data)} bytes; expected at most {_LIMITS[name]}")
@@ -106,9 +131,12 @@ def load_model_dir(folder: str | os.PathLike[str]) -> ModelFiles:
     refuse_any(str(folder), _listing_problems(folder))
     manifest_path = str(folder / MANIFEST)
     manifest = json_object(_read(folder, MANIFEST), manifest_path)
-    _check_manifest(manifest, manifest_path)
+    # `lexists`: a link that leads nowhere is there, and is refused by what it is.
+    absent = {name for name in _OPTIONAL if not os.path.lexists(folder / name)}
+    names = [name for name in _LIMITS if name != MANIFEST and name not in absent]
+    _check_manifest(manifest, manifest_path, names)
     contents = {}
-    for name in (GRAPH, TOKENIZER, CONFIG, CARD):
+    for name in names:
         contents[name] = _read(folder, name)
         entry, actual = manifest["files"][name], _entry(contents[name])
         for key in ("bytes", "sha256"):
@@ -121,6 +149,8 @@ def load_model_dir(folder: str | os.PathLike[str]) -> ModelFiles:
     config = ModelConfig.from_json(contents[CONFIG], str(folder / CONFIG))
     check_tokenizer(contents[TOKENIZER], config, str(folder / TOKENIZER))
     _check_graph(contents[GRAPH], str(folder / GRAPH))
+    if PLOT in contents:
+        _check_plot(contents[PLOT], str(folder / PLOT))
     return ModelFiles(
         folder=folder,
         config=config,
@@ -143,7 +173,8 @@ def _listing_problems(folder: Path) -> list[str]:
             found.append(f"file {shown(name)}: {_PICKLE_WARNING}; expected `{GRAPH}`")
         elif name not in _LIMITS:
             found.append(f"file {shown(name)} does not belong in a model directory: move it away")
-    return found + [f"file `{name}` is missing" for name in _LIMITS if name not in names]
+    missing = [name for name in _LIMITS if name not in names and name not in _OPTIONAL]
+    return found + [f"file `{name}` is missing" for name in missing]
 
 
 def _read(folder: Path, name: str) -> bytes:
@@ -173,15 +204,14 @@ def _entry(data: bytes) -> dict[str, int | str]:
     return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
-def _check_manifest(manifest: Mapping[str, Any], where: str) -> None:
+def _check_manifest(manifest: Mapping[str, Any], where: str, expected: Sequence[str]) -> None:
     version = manifest.get("format_version")
     if type(version) is not int or version != FORMAT_VERSION:
         refuse(where, version_problem(version))
     files = manifest.get("files")
-    expected = _LIMITS.keys() - {MANIFEST}
     if manifest.keys() != {"format_version", "files"} or not isinstance(files, dict):
         refuse(where, f"got keys {shown(sorted(manifest))}; expected `files`, `format_version`")
-    if files.keys() != expected:
+    if files.keys() != set(expected):
         refuse(where, f"files: got {shown(sorted(files))}; expected {sorted(expected)}")
     for name, entry in files.items():
         if not isinstance(entry, dict) or entry.keys() != {"bytes", "sha256"}:
@@ -199,6 +229,11 @@ def _check_graph(data: bytes, where: str) -> None:
     # Field 1, a varint: the IR version, which every exporter writes first.
     if data[:1] != b"\x08":
         refuse(where, f"starts with {data[:4]!r}; expected a serialised ONNX model")
+
+
+def _check_plot(data: bytes, where: str) -> None:
+    if not data.startswith(b"<svg ") or re.search(rb"[<>]", _SHAPE.sub(b"", data)):
+        refuse(where, "expected an SVG of plain shapes and words, without anything that runs")
 
 
 def _refuse_to_overwrite(folder: Path) -> None:

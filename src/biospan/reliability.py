@@ -148,7 +148,7 @@ class Reliability:
         A bar is the share that is right; the mark `|` is where it would be if scores were exact.
         """
         bins = self.bins()
-        lines = ["    n   score   right", *map(_bar, bins), ""]
+        lines = ["    n   score   right", *map(bar, bins), ""]
         auroc = "-" if self.auroc is None else f"{self.auroc:.4f}"
         lower = 1 - self.brier / self.constant_brier if self.constant_brier else 0.0
         lines += [
@@ -217,7 +217,8 @@ def evaluate(gold: Iterable[Document], predicted: Iterable[Document]) -> Reliabi
     return measure(scores, right, n_gold=n_gold)
 
 
-def _bar(item: Bin) -> str:
+def bar(item: Bin) -> str:
+    """A bin as a line of the diagram in `Reliability.to_text`."""
     right, score = (round(share * _BAR) for share in (item.share_right, item.mean_score))
     drawn = "".join(
         "|" if place == min(score, _BAR - 1) else "#" if place < right else " "

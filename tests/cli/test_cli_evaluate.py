@@ -248,7 +248,7 @@ def test_documents_that_one_side_lacks_are_an_error(
     assert "`8`: missing on the predicted side" in done.err
 
 
-@pytest.mark.parametrize("also", [[], ["--protocols"], ["--as-card"]])
+@pytest.mark.parametrize("also", [[], ["--protocols"]])
 def test_scores_are_followed_by_what_was_trained_on(
     run_cli: RunCli, files: tuple[Path, Path], tmp_path: Path, also: list[str]
 ) -> None:
@@ -265,6 +265,52 @@ def test_scores_are_followed_by_what_was_trained_on(
     data = json.loads(run_cli("evaluate", *files, "--train", train, *also, "--json").out)
     assert data.pop("training") == exposed.to_dict()
     assert data == json.loads(run_cli("evaluate", *files, *also, "--json").out)
+
+
+def evaluation_set(tiny_corpus: Path, folder: Path) -> Path:
+    """The tiny corpus with an evaluation file: three training abstracts, and three new ones."""
+    shutil.copytree(tiny_corpus, folder)
+    known = [f"###MEDLINE:{number}\n\nil\tB-protein\nagain\tO\n" for number in (901, 905, 907)]
+    new = [
+        f"###MEDLINE:{number}\n\n{word}\tO\nil\tB-protein\ngene\tB-DNA\nexpression\tI-DNA\n"
+        for number, word in ((800, "rarely"), (801, "often"), (802, "never"))
+    ]
+    (folder / "Genia4EReval2.iob2").write_text("\n".join([*new[:2], *known, *new[2:]]))
+    return folder
+
+
+def test_a_card_is_printed_with_and_without_documents_that_were_trained_on(
+    run_cli: RunCli, tiny_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tagger = small_tagger()
+    monkeypatch.setattr("biospan.tagger.load", lambda *args, **kwargs: tagger)
+    folder = evaluation_set(tiny_corpus, tmp_path / "jnlpba")
+    gold = corpora.read_corpus("jnlpba", "test", path=folder)
+    new = [document for document in gold if int(document.id) < 900]
+    assert (len(gold), len(new)) == (6, 3)
+    expected = card_table.evaluate(new, tagger.tag_many(new))
+    whole = card_table.evaluate(gold, tagger.tag_many(gold))
+    assert expected.rows != whole.rows
+
+    saved = tmp_path / "saved"
+    corpus = ["--corpus", "jnlpba", "--path", folder, "--split", "test", "--save", saved]
+    train = tmp_path / "train.jsonl"
+    with train.open("w") as stream:
+        jsonl.write(corpora.read_corpus("jnlpba", "train", path=folder), stream)
+    files = [saved / "gold.jsonl", saved / "predicted.jsonl"]
+    for arguments in ([*corpus, "--train", "jnlpba"], [*files, "--train", train]):
+        done = run_cli("evaluate", *arguments, "--as-card")
+        assert (done.code, done.err) == (0, "")
+        assert "3 of the 6 documents are among the 28 training documents: 901, 905, 907." in (
+            done.out
+        )
+        for table in (whole, expected):
+            assert table.to_text().split("\n\n")[0] in done.out
+        data = json.loads(run_cli("evaluate", *arguments, "--as-card", "--json").out)
+        assert data["rows"] == whole.to_dict()["rows"]
+        assert data["without_duplicates"]["rows"] == expected.to_dict()["rows"]
+        assert data["without_duplicates"]["n_documents"] == 3
+        assert len(data["training"]["duplicates"]) == 3
 
 
 def test_training_data_are_a_corpus_that_is_split_or_a_file_that_is_whole(

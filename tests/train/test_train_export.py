@@ -1,6 +1,7 @@
 """From a run to a model directory: the graph, its packed weights, and the two gates."""
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -190,8 +191,27 @@ def test_the_directory_says_where_it_comes_from(exported: Exported) -> None:
     for report in provenance["development"].values():
         assert report["n_documents"] == len(exported.run.dev)
         assert report["spans"]["micro"]["f1"] > 0.9
+    encoder = exported.run.config.encoder
+    weights = (Path(encoder) / "model.safetensors").read_bytes()
+    checksum = hashlib.sha256(weights).hexdigest()
+    assert provenance["sources"] == {
+        "stages": [],
+        "encoders": [{"name": encoder, "sha256": checksum}],
+    }
     card = (exported.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert provenance["train"]["sha256"] in card
+    assert checksum in card
+    assert not (exported.folder / "reliability.svg").exists()
+
+
+def test_entities_are_counted_by_what_was_learned_from(exported: Exported) -> None:
+    provenance = json.loads((exported.folder / "config.json").read_text())["provenance"]
+    learned = {(e.text.lower(), e.label) for d in exported.run.train for e in d.entities}
+    gold = [entity for document in exported.run.dev for entity in document.entities]
+    seen = sum((entity.text.lower(), entity.label) in learned for entity in gold)
+    for levels in provenance["mentions"].values():
+        assert levels["seen"]["micro"]["support"] == seen > 0
+        assert levels["unseen"]["micro"]["support"] == len(gold) - seen
 
 
 def test_a_form_of_the_corpus_that_is_not_there_is_left_out_aloud(
@@ -312,6 +332,11 @@ def test_a_recipe_with_documents_for_calibration_gives_calibrated_scores(
     assert after.config.calibration == calibrate.fit(before, half_wrong(recipe))
     told = after.config.provenance["calibration"]
     assert told["documents"] == 5
+    assert told["sha256"] == data.checksum(half_wrong(recipe))
+    assert (tmp_path / "model" / "reliability.svg").read_text().startswith("<svg ")
+    card = (tmp_path / "model" / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "](reliability.svg)" in card
+    assert all(f"{found['ece']:.4f}" in card for found in told["development"].values())
     assert told["fitted"] == after.config.calibration.to_dict()
     assert told["development"].keys() == {"jnlpba", "jnlpba-text"}
     for form, figures in told["development"].items():

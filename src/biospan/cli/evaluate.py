@@ -59,7 +59,8 @@ def evaluate(
     ones is shown for each, with what that says of the scores.
 
     With --train, a corpus (its split train) or a file, the scores are followed by what was trained
-    on: documents that are in both, and entities whose text is known from there or new.
+    on: documents that are in both, and entities whose text is known from there or new. With
+    --as-card the table comes a second time, without those documents.
     """
     if protocols and (as_card or repair):
         raise ConfigError(
@@ -81,6 +82,7 @@ def evaluate(
     ours, theirs = request.read(formats.read_strict if protocols else None)
     if save is not None:
         _save(save, {"gold.jsonl": ours, "predicted.jsonl": theirs})
+    exposed = None if train is None else exposure.expose(ours, theirs, request.read_training(train))
     report: (
         Protocols
         | card_table.CardTable
@@ -97,11 +99,12 @@ def evaluate(
         report = reliability.evaluate(ours, theirs)
     elif by is not None:
         report = breakdown.break_down(ours, theirs, by)
+    elif as_card:
+        report = card_table.CardTable(scoring.evaluate(ours, theirs), exposed)
     else:
-        report = (card_table.evaluate if as_card else scoring.evaluate)(ours, theirs)
+        report = scoring.evaluate(ours, theirs)
     data, text = report.to_dict(), report.to_text()
-    if train is not None:
-        exposed = exposure.expose(ours, theirs, request.read_training(train))
+    if exposed is not None:
         data, text = data | {"training": exposed.to_dict()}, f"{text}\n\n{exposed.to_text()}"
     print(json.dumps(data, indent=2) if as_json else text)
 

@@ -10,8 +10,8 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -23,13 +23,14 @@ from biospan.calibration import Calibration
 from biospan.corpora import CORPORA, read_corpus
 from biospan.document import Document, Entity
 from biospan.errors import MissingInputError, ModelError
+from biospan.exposure import mentions
 from biospan.model_dir import write_model_dir
 from biospan.runtime import OnnxRuntime
 from biospan.scoring import evaluate
 from biospan.tagger import Tagger
-from biospan.train import calibrate, card, data
+from biospan.train import calibrate, card, data, sources
 from biospan.train.config import TrainConfig
-from biospan.train.model import EncoderTagger, locate
+from biospan.train.model import EncoderTagger
 from biospan.train.record import code_version
 from biospan.train.run import Run
 
@@ -84,16 +85,19 @@ def export(run: Run, folder: str | Path) -> Gates:
     development = list(_development(packed, run.config))
     provenance = {
         **run.record,
-        "exported": {
-            "commit": code_version(),
-            "runtime": exported.fingerprint,
-            "encoder_sha256": _encoder_checksum(run.config.encoder),
-        },
+        "sources": sources.gather(run.config.to_dict()),
+        "exported": {"commit": code_version(), "runtime": exported.fingerprint},
         "gates": {**dataclasses.asdict(gates), "changed": len(gates.changed)},
         "development": {name: evaluate(*sides).to_dict() for name, *sides in development},
+        "mentions": {
+            name: _mentions(gold, predicted, run.train) for name, gold, predicted in development
+        },
     }
     if fitted is not None:
-        provenance["calibration"] = calibrate.report(fitted, calibrating, development)
+        provenance["calibration"] = {
+            **calibrate.report(fitted, calibrating, development),
+            "sha256": data.checksum(calibrating),
+        }
     config = dataclasses.replace(packed.config, provenance=provenance)
     write_model_dir(
         Path(folder),
@@ -101,14 +105,17 @@ def export(run: Run, folder: str | Path) -> Gates:
         tokenizer_json=run.tokenizer.to_str(),
         config=config,
         card=card.write(config),
+        plot=card.plot(config),
     )
     return gates
 
 
-def _encoder_checksum(encoder: str) -> str:
-    """Checksum of the encoder's weights where they are a local file; empty for a hub name."""
-    path = Path(locate(encoder)) / "model.safetensors"
-    return sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+def _mentions(
+    gold: Sequence[Document], predicted: Sequence[Document], train: Sequence[Document]
+) -> dict[str, Any]:
+    """Counts by kind of mention and label, JSON-ready."""
+    levels = mentions(gold, predicted, train).levels
+    return {kind: level.to_dict() for kind, level in levels.items()}
 
 
 def to_onnx(model: EncoderTagger) -> bytes:
