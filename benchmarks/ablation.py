@@ -1,25 +1,29 @@
-"""What a setting is worth: runs of several recipes and seeds, on more than the development split.
+"""What each lever is worth: a recipe with settings changed, judged on three sets of documents.
 
-    python benchmarks/ablation.py runs/base-1 runs/base-2 runs/crf-1 runs/crf-2
+    python benchmarks/ablation.py --output runs/levers                       # all of levers.toml
+    python benchmarks/ablation.py --output runs/levers --only base,crf --workers 1
 
-Runs are grouped by their folder's name up to its last hyphen; what follows is the seed. The first
-group is the one that the others are compared with. Each run is scored on the development split
-and on two folds of the training documents that its recipe set aside (`judged_documents`), on raw
-text and on the corpus's given tokens. Differences pair the documents, with the counts of a group's
-seeds added up, and resample them. The counts of a run are kept in its folder.
+Every lever is trained with several seeds, on the training documents without those that the recipe
+sets aside (`judged_documents`), and scored on the development split and on two folds of the
+documents set aside, on raw text and on given tokens. The first lever is the one that others are
+compared with. Differences pair the documents, with the counts of both sides' common seeds added
+up, and resample them. Runs that are there are not trained again; a run that was stopped goes on.
 """
 
 import argparse
 import json
+import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+LEVERS = Path(__file__).with_name("levers.toml")
 FORMS = {"raw": "jnlpba-text", "given": "jnlpba"}
 N_FOLDS = 2
 COUNTS_FILE = "judged.json"
@@ -28,45 +32,78 @@ Counts = NDArray[np.int64]  # shape (n_documents, n_labels, 3)
 
 
 def main() -> None:
-    """Score the runs and print a table in Markdown."""
+    """Train and score what is missing, and print a table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("runs", type=Path, nargs="+", help="folders of finished runs, NAME-SEED")
-    parser.add_argument("--threads", type=int, default=0, help="of torch; 0 for all cores")
+    parser.add_argument("--levers", type=Path, default=LEVERS, help="TOML file")
+    parser.add_argument("--output", type=Path, required=True, help="folder of the runs")
+    parser.add_argument("--only", default="", help="names of levers, with commas")
+    parser.add_argument("--workers", type=int, default=2, help="runs at the same time")
+    parser.add_argument("--run", nargs=2, metavar=("NAME", "SEED"), help="this run alone")
     arguments = parser.parse_args()
-    groups = {
-        name: list(runs)
-        for name, runs in groupby(arguments.runs, key=lambda run: run.name.rpartition("-")[0])
-    }
-    found = {
-        name: [counts_of(run, arguments.threads) for run in runs] for name, runs in groups.items()
-    }
+    levers = tomllib.loads(arguments.levers.read_text(encoding="utf-8"))
+    if arguments.run:
+        name, seed = arguments.run
+        train(levers["recipe"], levers["levers"][name]["set"], int(seed), arguments.output / name)
+        return
+    wanted = arguments.only.split(",") if arguments.only else list(levers["levers"])
+    runs = [(name, seed) for name in wanted for seed in levers["levers"][name]["seeds"]]
+    options = ["--levers", str(arguments.levers), "--output", str(arguments.output)]
+
+    def start(run: tuple[str, int]) -> None:
+        command = [sys.executable, __file__, *options, "--run", run[0], str(run[1])]
+        subprocess.run(command, check=True)
+
+    with ThreadPoolExecutor(arguments.workers) as pool:
+        list(pool.map(start, runs))
+    found: dict[str, dict[int, dict[str, Counts]]] = {name: {} for name in wanted}
+    for name, seed in runs:
+        found[name][seed] = counts_of(folder_of(arguments.output / name, seed))
     print("\n".join(table(found)))
 
 
-def counts_of(run: Path, threads: int) -> dict[str, Counts]:
+def folder_of(prefix: Path, seed: int) -> Path:
+    """Folder of a run."""
+    return prefix.with_name(f"{prefix.name}-{seed}")
+
+
+def train(recipe: str, changes: Sequence[str], seed: int, prefix: Path) -> None:
+    """Train a run, unless it is there, and score it."""
+    from biospan.train.config import load_config
+    from biospan.train.loop import fit
+
+    folder = folder_of(prefix, seed)
+    fit(
+        load_config(recipe, [*changes, f"seed={seed}"]),
+        folder,
+        on_epoch=lambda epoch, report: print(
+            f"{folder.name}: epoch {epoch}, development micro F1 {report.spans.micro.f1:.4f}",
+            file=sys.stderr,
+            flush=True,
+        ),
+    )
+    counts_of(folder)
+
+
+def counts_of(run: Path) -> dict[str, Counts]:
     """Counts of each set of documents, from the run's folder if they are there."""
     weights = sha256((run / "best.safetensors").read_bytes()).hexdigest()
     path = run / COUNTS_FILE
     kept = json.loads(path.read_text()) if path.is_file() else {}
     if kept.get("weights") != weights:
         print(f"{run}: scoring", file=sys.stderr)
-        sets = {name: counts.tolist() for name, counts in score(run, threads)}
+        sets = {name: counts.tolist() for name, counts in score(run)}
         kept = {"weights": weights, "sets": sets}
         path.write_text(json.dumps(kept))
     return {name: np.array(counts) for name, counts in kept["sets"].items()}
 
 
-def score(run: Path, threads: int) -> Iterator[tuple[str, Counts]]:
+def score(run: Path) -> Iterator[tuple[str, Counts]]:
     """Tag all sets of documents with a run's best epoch."""
-    import torch
-
     from biospan import scoring
     from biospan.corpora import read_corpus
     from biospan.train import data
     from biospan.train.run import restore
 
-    if threads:
-        torch.set_num_threads(threads)
     restored = restore(run)
     config, tagger = restored.config, restored.tagger()
     for form, corpus in FORMS.items():
@@ -81,16 +118,18 @@ def score(run: Path, threads: int) -> Iterator[tuple[str, Counts]]:
             yield f"{form}, {name}", scoring.count_array(levels, tagger.labels)
 
 
-def table(groups: dict[str, list[dict[str, Counts]]]) -> Iterator[str]:
-    """The rows: micro F1 by set, its mean over the seeds, and the difference to the first group."""
-    first = next(iter(groups.values()))
-    sets = list(first[0])
+def table(levers: dict[str, dict[int, dict[str, Counts]]]) -> Iterator[str]:
+    """The rows: micro F1 by set, its mean over the seeds, and the difference to the first lever."""
+    first = next(iter(levers.values()))
+    sets = list(next(iter(first.values())))
     yield f"| | seeds | {' | '.join(sets)} | " + " | ".join(f"{form}, all" for form in FORMS) + " |"
     yield "|---" * (2 + len(sets) + len(FORMS)) + "|"
-    for name, runs in groups.items():
-        cells = [f"{np.mean([f1(run[part]) for run in runs]):.4f}" for part in sets]
+    for name, runs in levers.items():
+        cells = [f"{np.mean([f1(run[part]) for run in runs.values()]):.4f}" for part in sets]
+        shared = sorted(runs.keys() & first.keys())
         for form in FORMS:
-            cells.append(difference(pooled(first, form), pooled(runs, form), same=runs is first))
+            base, other = (pooled([side[seed] for seed in shared], form) for side in (first, runs))
+            cells.append(difference(base, other, same=runs is first))
         yield f"| {name} | {len(runs)} | {' | '.join(cells)} |"
 
 
