@@ -13,7 +13,7 @@ Numbers only: this module knows neither documents nor labels, and runs no model.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,7 +107,8 @@ def encode(
 
 
 def _shapes(encoding: Encoding, tokens: Sequence[Token]) -> Iterator[int]:
-    for index, (start, end) in zip(encoding.word_ids, encoding.offsets, strict=True):
+    token_of = cast("list[int]", encoding.word_ids)  # no special pieces are among them
+    for index, (start, end) in zip(token_of, encoding.offsets, strict=True):
         token = tokens[index]
         yield shape(token.text[start:end], glued=start > 0 or token.glued)
 
