@@ -135,10 +135,11 @@ def table(levers: dict[str, dict[int, dict[str, Counts]]]) -> Iterator[str]:
 
 def pooled(runs: Sequence[dict[str, Counts]], form: str) -> Counts:
     """All documents of a form, the counts of the seeds added up."""
-    return np.sum(
+    total: Counts = np.sum(
         [np.concatenate([run[part] for part in run if part.startswith(form)]) for run in runs],
         axis=0,
     )
+    return total
 
 
 def difference(base: Counts, other: Counts, *, same: bool) -> str:
@@ -154,7 +155,7 @@ def difference(base: Counts, other: Counts, *, same: bool) -> str:
 
 def f1(counts: Counts) -> float:
     """Micro F1."""
-    true, false, missed = counts.sum(axis=(0, 1)).tolist()
+    true, false, missed = (int(number) for number in counts.sum(axis=(0, 1)))
     return 2 * true / max(1, 2 * true + false + missed)
 
 

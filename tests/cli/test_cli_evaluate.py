@@ -175,7 +175,7 @@ def test_scores_are_grouped_by_metadata(run_cli: RunCli, tmp_path: Path) -> None
             jsonl.write(documents, stream)
         sides.append(documents)
     files = [tmp_path / "gold.jsonl", tmp_path / "predicted.jsonl"]
-    expected = breakdown.break_down(*sides, "kind")
+    expected = breakdown.break_down(sides[0], sides[1], "kind")
     done = run_cli("evaluate", *files, "--by", "kind")
     assert done == Outcome(0, expected.to_text() + "\n", "")
     assert json.loads(run_cli("evaluate", *files, "--by", "kind", "--json").out) == (

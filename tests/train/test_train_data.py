@@ -143,7 +143,7 @@ def test_the_loss_is_the_sum_over_tokens_whatever_the_windows() -> None:
             self.crf = None
             self.inputs = REQUIRED_INPUTS
 
-        def forward(self, input_ids: Any, mask: Any, token_starts: Any) -> Any:
+        def forward(self, input_ids: Any, mask: Any, token_starts: Any, shapes: Any = None) -> Any:
             ids = input_ids.gather(1, token_starts)
             return torch.stack([torch.sin(ids * (tag + 1.0)) for tag in range(5)], dim=-1)
 

@@ -40,7 +40,7 @@ class EncoderTagger(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.tag_set = tag_set
-        self.inputs = REQUIRED_INPUTS
+        self.inputs: tuple[str, ...] = REQUIRED_INPUTS
         if getattr(encoder.config, "type_vocab_size", 0) == pieces.N_SHAPES:
             self.inputs = INPUT_NAMES
         self.dropout = nn.Dropout(dropout)

@@ -52,7 +52,7 @@ def write_part(path: Path, marginals: Sequence[Sequence[NDArray[np.floating[Any]
         marginals: For each document, one array per sentence. Shape (n_units, n_tags).
     """
     flat = [rows for sentences in marginals for rows in sentences]
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         "marginals": np.concatenate(flat).astype(np.float16),
         "lengths": np.array([len(rows) for rows in flat], dtype=np.int64),
         "sentences": np.array([len(sentences) for sentences in marginals], dtype=np.int64),
