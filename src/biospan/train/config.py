@@ -36,7 +36,8 @@ class TrainConfig:
         calibration_documents: This many training documents, chosen by yet another hash, are not
             learned from; export fits the calibration of scores to them. 0 for no calibration.
         encoder: Hub name, folder, or `package:NAME/FOLDER` for weights in a Python package.
-        tokens: Decide on `units` of the raw text, or on the tokens `given` by the corpus.
+        tokens: Drop the corpus's own tokens for `units`, or keep those `given`. Decisions are on
+            units either way; given tokens bound the entities.
         context: Cut windows from a `sentence` or from the whole `document`.
         max_pieces: Pieces of a window, special pieces included.
         scheme: `IOB2` or `IOBES`.

@@ -7,7 +7,7 @@ alone: a run that is resumed in the middle of one finds it again. No model is ru
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import NamedTuple
@@ -21,7 +21,7 @@ from biospan.corpora import read_corpus
 from biospan.document import Document
 from biospan.errors import ConfigError, InputError
 from biospan.model_config import LABEL_PATTERN, is_label
-from biospan.tagger import Tagger
+from biospan.tagger import Prepared, Tagger
 from biospan.train import taught
 from biospan.train.config import TrainConfig
 from biospan.train.crf import Sequences
@@ -173,16 +173,10 @@ def examples(tagger: Tagger, documents: Sequence[Document]) -> list[Example]:
             for offsets, spans in zip(item.offsets, aligned.spans, strict=True)
             for tag_id in tag_set.encode(len(offsets), spans)
         ]
-        first = 0
-        for index, stretch in enumerate(item.stretches):
-            last = first + len(stretch.token_starts)
-            own = np.array(ids[first:last], dtype=np.int64)
-            for window in pieces.plan(index, stretch, config.max_pieces - 2):
-                tag_ids = np.full(window.last - window.first, IGNORED, dtype=np.int64)
-                mine = slice(window.own_first - window.first, window.own_last - window.first)
-                tag_ids[mine] = own[window.own_first : window.own_last]
-                found.append(Example(stretch, window, tag_ids))
-            first = last
+        for stretch, window, own, mine in _windows(item, config.max_pieces):
+            tag_ids = np.full(window.last - window.first, IGNORED, dtype=np.int64)
+            tag_ids[mine] = ids[own]
+            found.append(Example(stretch, window, tag_ids))
     if lost or widened:
         logger.warning(
             "%d of %d entities cannot be placed on tokens and are not learned; %d are widened "
@@ -207,20 +201,27 @@ def taught_examples(tagger: Tagger, folder: str) -> list[Example]:
         if [len(rows) for rows in sentences] != [len(units) for units in item.offsets]:
             raise InputError(f"{folder}: `{document.id}` was segmented otherwise")
         rows = np.concatenate(sentences)
-        first = 0
-        for index, stretch in enumerate(item.stretches):
-            last = first + len(stretch.token_starts)
-            own = rows[first:last]
-            for window in pieces.plan(index, stretch, config.max_pieces - 2):
-                size = window.last - window.first
-                mine = slice(window.own_first - window.first, window.own_last - window.first)
-                tag_ids = np.full(size, IGNORED, dtype=np.int64)
-                marginals = np.zeros((size, rows.shape[1]), dtype=np.float32)
-                tag_ids[mine] = 0
-                marginals[mine] = own[window.own_first : window.own_last]
-                found.append(Example(stretch, window, tag_ids, marginals))
-            first = last
+        for stretch, window, own, mine in _windows(item, config.max_pieces):
+            size = window.last - window.first
+            tag_ids = np.full(size, IGNORED, dtype=np.int64)
+            marginals = np.zeros((size, rows.shape[1]), dtype=np.float32)
+            tag_ids[mine] = 0
+            marginals[mine] = rows[own]
+            found.append(Example(stretch, window, tag_ids, marginals))
     return found
+
+
+def _windows(
+    item: Prepared, max_pieces: int
+) -> Iterator[tuple[pieces.Stretch, pieces.Window, slice, slice]]:
+    """Windows of a document, with the rows they own: among the document's and among their own."""
+    first = 0
+    for index, stretch in enumerate(item.stretches):
+        for window in pieces.plan(index, stretch, max_pieces - 2):
+            own = slice(first + window.own_first, first + window.own_last)
+            mine = slice(window.own_first - window.first, window.own_last - window.first)
+            yield stretch, window, own, mine
+        first += len(stretch.token_starts)
 
 
 def epoch_order(
@@ -234,9 +235,9 @@ def epoch_order(
         Indices of the examples of each batch; the same for the same seed and epoch.
     """
     order = np.random.default_rng([seed, epoch])
-    taught = np.array([example.marginals is not None for example in found], dtype=np.bool_)
+    soft = np.array([example.marginals is not None for example in found], dtype=np.bool_)
     batches: list[list[int]] = []
-    for kind in (np.flatnonzero(~taught), np.flatnonzero(taught)):
+    for kind in (np.flatnonzero(~soft), np.flatnonzero(soft)):
         shuffled = order.permutation(kind).tolist()
         for begin in range(0, len(shuffled), batch_size * POOL):
             pool = shuffled[begin : begin + batch_size * POOL]
@@ -264,11 +265,11 @@ def _marginals(
     chosen: Sequence[Example], n_tokens: int, device: torch.device
 ) -> torch.Tensor | None:
     """A batch is of one kind: all gold, or all taught."""
-    taught = [example.marginals for example in chosen if example.marginals is not None]
-    if not taught:
+    found = [example.marginals for example in chosen if example.marginals is not None]
+    if not found:
         return None
-    padded = np.zeros((len(chosen), n_tokens, taught[0].shape[1]), dtype=np.float32)
-    for row, marginals in enumerate(taught):
+    padded = np.zeros((len(chosen), n_tokens, found[0].shape[1]), dtype=np.float32)
+    for row, marginals in enumerate(found):
         padded[row, : len(marginals)] = marginals
     return torch.from_numpy(padded).to(device)
 

@@ -4,10 +4,10 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal
 
-from biospan.errors import ConfigError, nearest
-from biospan.train.config import Ranges, check, read_recipe
+from biospan.errors import ConfigError
+from biospan.train.config import Ranges, check_all, read_recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,19 +110,7 @@ def from_mapping(
     Raises:
         ConfigError: With every unknown key, wrong type and bad value at once.
     """
-    found = list(problems)
-    hints = get_type_hints(PretrainConfig)
-    checked = {}
-    for key, value in values.items():
-        if key not in hints:
-            found.append(f"{where}: unknown key `{key}`. {nearest(key, hints)}")
-            continue
-        try:
-            checked[key] = check(key, value, hints[key], _RANGES)
-        except ValueError as error:
-            found.append(f"{where}: {error}")
-    missing = [key for key in ("encoder", "text", "files") if key not in values]
-    found += [f"{where}: key `{key}` is missing" for key in missing]
-    if found:
-        raise ConfigError("\n".join(found))
+    checked, wrong = check_all(values, PretrainConfig, _RANGES, where)
+    if problems or wrong:
+        raise ConfigError("\n".join([*problems, *wrong]))
     return PretrainConfig(**checked)
