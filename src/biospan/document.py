@@ -45,12 +45,19 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A title, abstract, section or caption; plain text is one passage of kind `text`."""
+    """A stretch of a document that has a place of its own there.
+
+    Attributes:
+        kind: `title`, `abstract`, `paragraph`, `caption` ...; plain text is one passage, `text`.
+        section: What the file calls the section that it is in, such as `METHODS`; empty if it
+            does not say.
+    """
 
     start: int
     end: int
     kind: str = "text"
     sentences: tuple[Sentence, ...] = ()
+    section: str = ""
 
     def __post_init__(self) -> None:
         _check_order("sentence", "passage", self.start, self.end, self.sentences)
@@ -173,6 +180,7 @@ class Document:
                     "start": passage.start,
                     "end": passage.end,
                     "kind": passage.kind,
+                    **({"section": passage.section} if passage.section else {}),
                     "sentences": [
                         {
                             "start": sentence.start,
@@ -288,6 +296,7 @@ def _passage_from_dict(text: str, data: dict[str, Any]) -> Passage:
         start=_checked(_checked(data, dict)["start"], int),
         end=_checked(data["end"], int),
         kind=_checked(data.get("kind", "text"), str),
+        section=_checked(data.get("section", ""), str),
         sentences=tuple(
             Sentence(
                 start=_checked(_checked(sentence, dict)["start"], int),

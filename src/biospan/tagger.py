@@ -320,11 +320,9 @@ def _segmented(document: Document) -> Document:
     return document.with_passages(
         passage
         if passage.sentences
-        else Passage(
-            passage.start,
-            passage.end,
-            passage.kind,
-            tuple(
+        else replace(
+            passage,
+            sentences=tuple(
                 Sentence(passage.start + start, passage.start + end)
                 for start, end in segment.sentence_spans(document.text[passage.start : passage.end])
             ),

@@ -12,6 +12,7 @@ from typing import TextIO
 from biospan.document import Document
 from biospan.errors import InputError, MissingInputError
 from biospan.formats import brat, iob2, jsonl, table, text
+from biospan.formats.record import Record, Rejected
 
 Reader = Callable[[Path], Iterator[Document]]
 Writer = Callable[[Iterable[Document], TextIO], None]
@@ -28,6 +29,10 @@ _READERS: dict[str, Reader] = {
 }
 
 
+# The formats whose readers go on after a record that is no document.
+_RECORDS: dict[Reader, Callable[[Path], Iterator[Record]]] = {jsonl.read: jsonl.records}
+
+
 def read(path: Path | str) -> Iterator[Document]:
     """Read documents from a file, or a folder of brat's `.txt` and `.ann` files.
 
@@ -37,16 +42,20 @@ def read(path: Path | str) -> Iterator[Document]:
         MissingInputError: If there is no such file or folder.
         InputError: If the suffix is not known or the content is not what the suffix says.
     """
-    path = Path(path)
-    if path.is_dir():
-        return brat.read(path)
-    if not path.exists():
-        raise MissingInputError(f"{path}: no such file or folder")
-    if reader := _reader(path):
-        return reader(path)
-    raise InputError(
-        f"{path}: unknown suffix `{path.suffix}`, expected one of {', '.join(_READERS)}"
-    )
+    return _checked_reader(Path(path))(Path(path))
+
+
+def records(path: Path | str) -> Iterator[Record]:
+    """Read as `read` does, but give what is no document as `Rejected`, and go on.
+
+    A file that cannot be read any further is one `Rejected` more.
+
+    Raises:
+        MissingInputError: If there is no such file or folder.
+        InputError: If the suffix is not known.
+    """
+    reader = _checked_reader(Path(path))
+    return _to_the_end(_RECORDS.get(reader, reader), Path(path))
 
 
 def read_strict(path: Path | str) -> Iterator[Document]:
@@ -93,6 +102,25 @@ def is_known(path: Path | str) -> bool:
 def is_columns(path: Path | str) -> bool:
     """Whether `read` takes a path for a file of IOB2 columns."""
     return _reader(Path(path)) is iob2.read and not Path(path).is_dir()
+
+
+def _to_the_end(read_records: Callable[[Path], Iterator[Record]], path: Path) -> Iterator[Record]:
+    try:
+        yield from read_records(path)
+    except InputError as error:
+        yield Rejected(str(path), str(error).removeprefix(f"{path}: "))
+
+
+def _checked_reader(path: Path) -> Reader:
+    if path.is_dir():
+        return brat.read
+    if not path.exists():
+        raise MissingInputError(f"{path}: no such file or folder")
+    if reader := _reader(path):
+        return reader
+    raise InputError(
+        f"{path}: unknown suffix `{path.suffix}`, expected one of {', '.join(_READERS)}"
+    )
 
 
 def _reader(path: Path) -> Reader | None:

@@ -4,16 +4,15 @@ Output is pure ASCII, so that any text survives it, lone surrogates included. A 
 ends in `.gz` is read as gzip.
 """
 
-import gzip
 import json
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn, TextIO, cast
+from typing import Any, NoReturn, TextIO
 
 from biospan.document import Document, Entity
 from biospan.errors import InputError
-from biospan.formats.text import numbered_lines, open_input
+from biospan.formats.record import Record, Rejected, documents
+from biospan.formats.text import numbered_lines, open_unpacked
 
 
 def read(path: Path | str) -> Iterator[Document]:
@@ -26,8 +25,21 @@ def read(path: Path | str) -> Iterator[Document]:
         MissingInputError: If there is no such file.
         InputError: If the file is not UTF-8, or at the first line that is not a document.
     """
+    return documents(records(path))
+
+
+def records(path: Path | str) -> Iterator[Record]:
+    """Read as `read` does, and go on after a line that is not a document.
+
+    Raises:
+        MissingInputError: If there is no such file.
+        InputError: If the file is not UTF-8.
+    """
     for where, line in _lines(path):
-        yield _document(line, where)
+        try:
+            yield _document(line)
+        except InputError as error:
+            yield Rejected(where, str(error))
 
 
 def examine(path: Path | str) -> tuple[list[Document], list[str]]:
@@ -37,16 +49,16 @@ def examine(path: Path | str) -> tuple[list[Document], list[str]]:
         MissingInputError: If there is no such file.
         InputError: If the file is not UTF-8.
     """
-    documents: list[Document] = []
+    found: list[Document] = []
     problems: list[str] = []
     for where, line in _lines(path):
         try:
-            documents.append(_document(line, where))
+            found.append(_document(line))
         except InputError as error:
-            document, found = _without_wrong_entities(line, where)
-            documents += [document] if document else []
-            problems += found or [str(error)]
-    return documents, problems
+            document, wrong = _without_wrong_entities(line, where)
+            found += [document] if document else []
+            problems += wrong or [f"{where}: {error}"]
+    return found, problems
 
 
 def write(documents: Iterable[Document], stream: TextIO) -> None:
@@ -57,18 +69,10 @@ def write(documents: Iterable[Document], stream: TextIO) -> None:
 
 def _lines(path: Path | str) -> Iterator[tuple[str, str]]:
     """Lines that are not blank, each after its place."""
-    with open_input(path) as raw:
-        stream = (
-            raw
-            if Path(path).suffix.lower() != ".gz"
-            else cast(BinaryIO, gzip.GzipFile(fileobj=raw))
-        )
-        try:
-            for number, line in numbered_lines(stream, path):
-                if line.strip():
-                    yield f"{path}:{number}", line
-        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise InputError(f"{path}: damaged or cut gzip data: {error}") from error
+    with open_unpacked(path) as stream:
+        for number, line in numbered_lines(stream, path):
+            if line.strip():
+                yield f"{path}:{number}", line
 
 
 def _without_wrong_entities(line: str, where: str) -> tuple[Document | None, list[str]]:
@@ -90,19 +94,16 @@ def _without_wrong_entities(line: str, where: str) -> tuple[Document | None, lis
     return document.with_entities(sound), problems
 
 
-def _document(line: str, where: str) -> Document:
+def _document(line: str) -> Document:
     try:
         data = json.loads(line, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{where}: not JSON: {error}") from error
+        raise InputError(f"not JSON: {error}") from error
     if not isinstance(data, dict):
-        raise InputError(f"{where}: got {line[:40]}, expected an object with `text`")
-    try:
-        if isinstance(data.get("entities"), list):
-            data["entities"] = [_long_form(entity) for entity in data["entities"]]
-        return Document.from_dict(data)
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from error
+        raise InputError(f"got {line[:40]}, expected an object with `text`")
+    if isinstance(data.get("entities"), list):
+        data["entities"] = [_long_form(entity) for entity in data["entities"]]
+    return Document.from_dict(data)
 
 
 def _long_form(entity: Any) -> Any:

@@ -6,14 +6,17 @@ the start goes. No encoding but UTF-8 is guessed at.
 
 import gzip
 import io
+import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import BinaryIO, TextIO, cast
 
 from biospan.document import Document
 from biospan.errors import InputError, MissingInputError, OutputError
 
 BYTE_ORDER_MARK = "\ufeff"
+MAX_WHOLE = 512 * 2**20  # bytes of a file that is read in one piece
 
 
 def read(path: Path | str) -> Iterator[Document]:
@@ -23,8 +26,7 @@ def read(path: Path | str) -> Iterator[Document]:
         MissingInputError: If there is no such file.
         InputError: If it is a folder or not UTF-8.
     """
-    with open_input(path) as stream:
-        return iter([Document(text=decode(stream.read(), path), id=Path(path).stem)])
+    return iter([Document(text=read_text(path).removeprefix(BYTE_ORDER_MARK), id=stem(path))])
 
 
 def read_lines(path: Path | str) -> Iterator[Document]:
@@ -34,7 +36,7 @@ def read_lines(path: Path | str) -> Iterator[Document]:
         MissingInputError: If there is no such file.
         InputError: If it is a folder or a line is not UTF-8.
     """
-    with open_input(path) as stream:
+    with open_unpacked(path) as stream:
         yield from stream_lines(stream, path)
 
 
@@ -67,10 +69,21 @@ def read_text(path: Path | str) -> str:
 
     Raises:
         MissingInputError: If there is no such file.
-        InputError: If it is a folder or not UTF-8.
+        InputError: If it is a folder, not UTF-8, or larger than `MAX_WHOLE`, unpacked.
     """
-    with open_input(path) as stream:
-        return _decode(stream.read(), path)
+    with open_unpacked(path) as stream:
+        data = stream.read(MAX_WHOLE + 1)
+    if len(data) > MAX_WHOLE:
+        raise InputError(
+            f"{path}: more than {MAX_WHOLE >> 20} MiB in one piece; expected a file of records"
+        )
+    return _decode(data, path)
+
+
+def stem(path: Path | str) -> str:
+    """A file's name without suffix, and without `.gz` behind that."""
+    name = Path(path)
+    return Path(name.stem if name.suffix.lower() == ".gz" else name.name).stem
 
 
 def numbered_lines(stream: BinaryIO, path: Path | str) -> Iterator[tuple[int, str]]:
@@ -109,6 +122,27 @@ def open_input(path: Path | str) -> BinaryIO:
         raise InputError(f"{path}: is a folder, expected a file") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be opened: {error.strerror}") from error
+
+
+@contextmanager
+def open_unpacked(path: Path | str) -> Iterator[BinaryIO]:
+    """Open a file for reading bytes, unpacked if its name ends in `.gz`.
+
+    Unpacked bytes come as they are asked for; that the file is whole is known when it was read to
+    its end.
+
+    Raises:
+        MissingInputError: If there is no such file.
+        InputError: If it is a folder or cannot be opened; while reading, if it is damaged or cut.
+    """
+    with open_input(path) as raw:
+        if Path(path).suffix.lower() != ".gz":
+            yield raw
+            return
+        try:
+            yield cast(BinaryIO, gzip.GzipFile(fileobj=raw))
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise InputError(f"{path}: damaged or cut gzip data: {error}") from error
 
 
 def open_output(path: Path | str) -> TextIO:
