@@ -7,6 +7,10 @@ process each, several times in turn; the pipeline at its best of batch size 1, 8
 
 `--run` is the folder of a training run (the pipeline needs the torch weights).
 
+    python benchmarks/speed.py --beside OTHER/MODEL
+
+measures two model directories instead, each engine in turn.
+
     python benchmarks/speed.py --stream 20000
 
 prints the memory while that many abstracts stream through the tagger instead.
@@ -36,6 +40,7 @@ def main() -> None:
     )
     parser.add_argument("--run", type=Path, help="folder of a training run")
     parser.add_argument("--model", type=Path, help="model directory; the bundled one by default")
+    parser.add_argument("--beside", type=Path, help="another model directory to compare with")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument(
         "--engines", nargs="+", default=["onnxruntime", "openvino", "openvino-bf16"]
@@ -49,10 +54,13 @@ def main() -> None:
     if arguments.stream:
         print_stream(in_process("stream"))
         return
-    if arguments.run is None:
-        parser.error("--run is needed, or --stream")
+    if arguments.run is None and arguments.beside is None:
+        parser.error("--run is needed, or --beside, or --stream")
     names = [f"biospan:{engine}" for engine in arguments.engines]
-    names += [f"pipeline:{size}" for size in (1, 8, 32)]
+    if arguments.beside:
+        names += [f"beside:{engine}" for engine in arguments.engines]
+    if arguments.run:
+        names += [f"pipeline:{size}" for size in (1, 8, 32)]
     results: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     for _ in range(ROUNDS):
         for name in names:
@@ -75,9 +83,11 @@ def measure(arguments: argparse.Namespace, name: str) -> dict[str, float]:
     if kind == "stream":
         return measure_stream(arguments)
     texts = development_texts()
-    tag = (
-        biospan_tagger(arguments, detail) if kind == "biospan" else pipeline(arguments, int(detail))
-    )
+    if kind == "pipeline":
+        tag = pipeline(arguments, int(detail))
+    else:
+        model = arguments.model if kind == "biospan" else arguments.beside
+        tag = biospan_tagger(model, detail, arguments.threads)
     tag(texts[:20])
     began = time.perf_counter()
     tag(texts)
@@ -92,11 +102,11 @@ def development_texts() -> list[str]:
     return [document.text for document in read_corpus("jnlpba-text", "dev")]
 
 
-def biospan_tagger(arguments: argparse.Namespace, engine: str) -> Callable[[list[str]], object]:
+def biospan_tagger(model: Path | None, engine: str, threads: int) -> Callable[[list[str]], object]:
     """The tagger as a user gets it."""
     import biospan.tagger
 
-    tagger = biospan.tagger.load(arguments.model, engine=engine, threads=arguments.threads)
+    tagger = biospan.tagger.load(model, engine=engine, threads=threads)
     return lambda texts: list(tagger.tag_many(texts))
 
 
@@ -175,15 +185,20 @@ def peak_memory() -> float:
 
 
 def print_table(results: dict[str, list[dict[str, float]]], threads: int) -> None:
-    """A Markdown table; rates are medians over the rounds, ratios against the best pipeline."""
+    """A Markdown table; rates are medians over the rounds.
+
+    Ratios are against the best pipeline, or without one against the other model, engine by engine.
+    """
     rates = {name: statistics.median(r["rate"] for r in rows) for name, rows in results.items()}
-    best = max(rate for name, rate in rates.items() if name.startswith("pipeline"))
+    pipelines = [rate for name, rate in rates.items() if name.startswith("pipeline")]
+    against = "the best pipeline" if pipelines else "the other model"
     print(f"{processor()}, {threads} threads, {ROUNDS} rounds, commit {commit()}\n")
-    print("| what | abstracts/s | against the best pipeline | peak memory MB |")
+    print(f"| what | abstracts/s | against {against} | peak memory MB |")
     print("|---|---|---|---|")
     for name, rate in rates.items():
         memory = max(row["memory"] for row in results[name])
-        print(f"| {name} | {rate:.1f} | {rate / best:.2f} | {memory:.0f} |")
+        base = max(pipelines) if pipelines else rates[f"beside:{name.partition(':')[2]}"]
+        print(f"| {name} | {rate:.1f} | {rate / base:.2f} | {memory:.0f} |")
 
 
 def print_stream(result: dict[str, float]) -> None:
