@@ -1,7 +1,7 @@
 """Documents as JSON, one a line: the form that keeps everything a `Document` holds.
 
 Output is pure ASCII, so that any text survives it, lone surrogates included. A file whose name
-ends in `.gz` is read as gzip.
+ends in `.gz` is read as gzip. `SCHEMA` is the form of a line as a JSON Schema.
 """
 
 import json
@@ -12,7 +12,9 @@ from typing import Any, NoReturn, TextIO
 from biospan.document import Document, Entity
 from biospan.errors import InputError
 from biospan.formats.record import Record, Rejected, documents
-from biospan.formats.text import numbered_lines, open_unpacked
+from biospan.formats.text import line_records, open_unpacked
+
+SCHEMA = Path(__file__).with_name("document.schema.json")
 
 
 def read(path: Path | str) -> Iterator[Document]:
@@ -33,9 +35,12 @@ def records(path: Path | str) -> Iterator[Record]:
 
     Raises:
         MissingInputError: If there is no such file.
-        InputError: If the file is not UTF-8.
+        InputError: If packed data are damaged or cut.
     """
     for where, line in _lines(path):
+        if isinstance(line, Rejected):
+            yield line
+            continue
         try:
             yield _document(line)
         except InputError as error:
@@ -47,11 +52,14 @@ def examine(path: Path | str) -> tuple[list[Document], list[str]]:
 
     Raises:
         MissingInputError: If there is no such file.
-        InputError: If the file is not UTF-8.
+        InputError: If packed data are damaged or cut.
     """
     found: list[Document] = []
     problems: list[str] = []
     for where, line in _lines(path):
+        if isinstance(line, Rejected):
+            problems.append(str(line))
+            continue
         try:
             found.append(_document(line))
         except InputError as error:
@@ -67,11 +75,11 @@ def write(documents: Iterable[Document], stream: TextIO) -> None:
         stream.write(json.dumps(document.to_dict(), allow_nan=False) + "\n")
 
 
-def _lines(path: Path | str) -> Iterator[tuple[str, str]]:
+def _lines(path: Path | str) -> Iterator[tuple[str, str | Rejected]]:
     """Lines that are not blank, each after its place."""
     with open_unpacked(path) as stream:
-        for number, line in numbered_lines(stream, path):
-            if line.strip():
+        for number, line in enumerate(line_records(stream, path), start=1):
+            if isinstance(line, Rejected) or line.strip():
                 yield f"{path}:{number}", line
 
 

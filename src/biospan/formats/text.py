@@ -6,17 +6,23 @@ the start goes. No encoding but UTF-8 is guessed at.
 
 import gzip
 import io
+import os
+import shutil
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import count, islice
 from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 
 from biospan.document import Document
 from biospan.errors import InputError, MissingInputError, OutputError
+from biospan.formats.record import Rejected
+from biospan.highlight import replace_surrogates
 
 BYTE_ORDER_MARK = "\ufeff"
 MAX_WHOLE = 512 * 2**20  # bytes of a file that is read in one piece
+MAX_LINE = 64 * 2**20  # bytes of a line, unpacked
 
 
 def read(path: Path | str) -> Iterator[Document]:
@@ -92,19 +98,34 @@ def numbered_lines(stream: BinaryIO, path: Path | str) -> Iterator[tuple[int, st
     The newline (`\n` or `\r\n`) and a byte order mark at the start are taken off.
 
     Raises:
-        InputError: If a line is not UTF-8.
+        InputError: If a line is not UTF-8, or longer than `MAX_LINE`.
+    """
+    for number, line in enumerate(line_records(stream, path), start=1):
+        if isinstance(line, Rejected):
+            raise InputError(str(line))
+        yield number, line
+
+
+def line_records(stream: BinaryIO, path: Path | str) -> Iterator[str | Rejected]:
+    """Lines as `numbered_lines` gives them, and `Rejected` in place of what is none.
+
+    A line that is longer than `MAX_LINE` is passed over without being held in memory.
     """
     position = 0
-    for number, data in enumerate(stream, start=1):
-        try:
-            line = data.decode("utf-8")
-        except UnicodeDecodeError as error:
-            offset = position + error.start
-            raise _not_utf8(path, number, data[error.start], offset) from error
-        position += len(data)
-        if number == 1:
-            line = line.removeprefix(BYTE_ORDER_MARK)
-        yield number, line.removesuffix("\n").removesuffix("\r")
+    for number in count(1):
+        data = stream.readline(MAX_LINE + 1)
+        if not data:
+            return
+        length = len(data)
+        if length > MAX_LINE:
+            while not data.endswith(b"\n") and (data := stream.readline(MAX_LINE)):
+                length += len(data)
+            yield Rejected(
+                f"{path}:{number}", f"a line of {length:,} bytes; expected {MAX_LINE:,} at most"
+            )
+        else:
+            yield _line(data, f"{path}:{number}", position)
+        position += length
 
 
 def open_input(path: Path | str) -> BinaryIO:
@@ -161,6 +182,61 @@ def open_output(path: Path | str) -> TextIO:
     return io.TextIOWrapper(packed, encoding="utf-8", newline="\n")
 
 
+def write(documents: Iterable[Document], stream: TextIO) -> None:
+    """Write the text of one document, and nothing else; U+FFFD for each lone surrogate.
+
+    Raises:
+        InputError: If there is more than one document.
+    """
+    first = list(islice(documents, 2))
+    if len(first) > 1:
+        raise InputError(
+            "plain text holds one document, got several. Write brat's files to a folder."
+        )
+    stream.writelines(replace_surrogates(document.text) for document in first)
+
+
+@contextmanager
+def replacing(path: Path | str) -> Iterator[Path]:
+    """A path to write at, which takes the place of `path` when all went well.
+
+    So there is never half a file under the final name. What is there and no ordinary file (a
+    folder, a pipe, a device) is written to as it is; a link keeps leading to its file.
+
+    Raises:
+        OutputError: If the file cannot be put in its place.
+    """
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        yield path
+        return
+    # Beside it, because a rename is one step within a file system only; the suffix stays.
+    draft = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        yield draft
+        if path.exists():
+            shutil.copymode(path, draft)
+        draft.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+    finally:
+        if draft.is_dir():
+            shutil.rmtree(draft)
+        else:
+            draft.unlink(missing_ok=True)
+
+
+def _line(data: bytes, where: str, position: int) -> str | Rejected:
+    """The characters of a line that begins at a byte offset of its file."""
+    try:
+        line = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return Rejected(where, _not_utf8(data[error.start], position + error.start))
+    if position == 0:
+        line = line.removeprefix(BYTE_ORDER_MARK)
+    return line.removesuffix("\n").removesuffix("\r")
+
+
 def _line_documents(numbered: Iterable[tuple[int, str]]) -> Iterator[Document]:
     for number, line in numbered:
         if line.strip():
@@ -172,11 +248,11 @@ def _decode(data: bytes, name: Path | str) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise _not_utf8(name, line, data[error.start], error.start) from error
+        reason = _not_utf8(data[error.start], error.start)
+        raise InputError(f"{name}:{line}: {reason}") from error
 
 
-def _not_utf8(path: Path | str, line: int, byte: int, offset: int) -> InputError:
-    return InputError(
-        f"{path}:{line}: byte 0x{byte:02x} at byte offset {offset} is not UTF-8. "
-        f"Convert the file to UTF-8."
+def _not_utf8(byte: int, offset: int) -> str:
+    return (
+        f"byte 0x{byte:02x} at byte offset {offset} is not UTF-8. Convert the file to UTF-8."
     )
