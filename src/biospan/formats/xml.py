@@ -7,19 +7,28 @@ document type, so no entity of anyone's making, internal or external, is expande
 
 import codecs
 import re
+import zlib
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO, NamedTuple
+from io import BufferedIOBase
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, cast
 from xml.etree.ElementTree import Element, ParseError, XMLParser
 
 from biospan.errors import InputError
+from biospan.formats.text import open_unpacked
 
 MAX_RECORD = 64 * 2**20  # bytes
 _CHUNK = 2**20  # bytes
 _OVERLAP = 64  # bytes; a name and its bracket may lie across two chunks
-_HEAD = 2**16  # bytes; where the root's namespaces are looked for
-_MARK = rb"(?P<aside><!--|<!\[CDATA\[|<\?)|<(?P<open>%s)(?=[\s>])|</(?P<close>%s)\s*>|<(?:%s)\s*/>"
+_HEAD = 2**16  # bytes; where the root and its namespaces are looked for
+_MARK = (
+    rb"(?P<aside><!--|<!\[CDATA\[|<\?)|<(?P<open>%(names)s)(?=[\s>])|</(?P<close>%(names)s)\s*>"
+    rb"|</(?P<end>%(root)s)\s*>"
+)
 _ENDS = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
-_NAMESPACE = re.compile(rb"""\sxmlns:[A-Za-z_][\w.-]*\s*=\s*(?:"[^"<]*"|'[^'<]*')""")
+_ASIDE = re.compile(rb"<!--.*?-->|<\?.*?\?>", re.DOTALL)
+_ROOT = re.compile(rb"<([A-Za-z_:\x80-\xff][\w.:\x80-\xff-]*)")
+_NAMESPACE = re.compile(rb"""\s(xmlns:[A-Za-z_][\w.-]*)\s*=\s*("[^"<]*"|'[^'<]*')""")
 _ENCODING = re.compile(rb"""^(?:\xef\xbb\xbf)?\s*<\?xml[^>]*?encoding\s*=\s*["']([\w.-]+)["']""")
 # What the declaration of a real file names; codecs that run far or decode twice are not among them.
 _ENCODINGS = {"utf-8", "ascii", "iso8859-1", "cp1252", "utf-16"}
@@ -42,7 +51,8 @@ class Cut(NamedTuple):
 def cut(stream: BinaryIO, names: Sequence[str], *, max_bytes: int = MAX_RECORD) -> Iterator[Cut]:
     """The elements of these names, in order; none may contain another.
 
-    Comments, CDATA sections and processing instructions that look like records are none.
+    Comments, CDATA sections and processing instructions that look like records are none, and
+    neither are elements without anything between their tags, `<document/>`.
 
     Args:
         stream: From its beginning.
@@ -50,51 +60,28 @@ def cut(stream: BinaryIO, names: Sequence[str], *, max_bytes: int = MAX_RECORD) 
         max_bytes: Of a record.
 
     Raises:
-        InputError: If the file names an encoding that is none of the usual ones, or its bytes are
-            not in it.
+        InputError: If the file names an encoding that is none of the usual ones, its bytes are not
+            in it, or it ends between two records, before its root does.
     """
+    window = _Window(_utf8_chunks(stream), max_bytes)
+    root = _root(window.data)
     listed = b"|".join(re.escape(name.encode()) for name in names)
-    mark = re.compile(_MARK % (listed, listed, listed))
-    chunks = _utf8_chunks(stream)
-    buffer = next(chunks)
-    opening = next((m for m in mark.finditer(buffer) if not m["aside"]), None)
-    head = buffer[: opening.start() if opening else _HEAD]
-    wrapper = b"<record%s>%%s</record>" % b"".join(_NAMESPACE.findall(head)).replace(b"%", b"%%")
-    number, name, begin, position, aside = 0, b"", 0, 0, b""
-    while True:
-        if aside:
-            found = buffer.find(aside, position)
-            match = None
-        else:
-            found = -1
-            match = mark.search(buffer, position)
-        if found >= 0:
-            position, aside = found + len(aside), b""
-        elif match is None:
-            position = max(position, len(buffer) - _OVERLAP)
-            if name and position - begin <= max_bytes:
-                begin, kept = 0, begin
-            else:  # between records, or in one that is too large to keep: only remember that
-                begin, kept = begin - position, position
-            more = next(chunks, None)
-            if more is None:
-                break
-            buffer, position = buffer[kept:] + more, position - kept
-        else:
-            position = match.end()
-            if match["aside"]:
-                aside = _ENDS[match["aside"]]
-            elif match["open"] and not name:
-                name, begin = match["open"], match.start()
-                number += 1
-            elif match["close"] == name:
-                content = None
-                if position - begin <= max_bytes:
-                    content = wrapper % buffer[begin:position]
-                yield Cut(number, name.decode(), content)
-                name = b""
+    wrapper = _wrapper(window.data, listed)
+    mark = re.compile(_MARK % {b"names": listed, b"root": re.escape(root)})
+    number, name = 0, b""
+    ended = not root or root.decode() in names
+    for match in _marks(window, mark):
+        if match["open"] and not name:
+            number, name, window.begin = number + 1, match["open"], match.start()
+        elif match["close"] and match["close"] == name:
+            record = window.record()
+            yield Cut(number, name.decode(), None if record is None else wrapper % record)
+            name, window.begin = b"", None
+        ended = ended or bool(match["end"])
     if name:
         yield Cut(number, name.decode(), None)
+    elif not ended:
+        raise InputError(f"ends before `</{root.decode()}>`: part of the file is missing")
 
 
 def parse(content: bytes) -> Element:
@@ -103,7 +90,7 @@ def parse(content: bytes) -> Element:
     Raises:
         InputError: If it is not well-formed.
     """
-    parser = XMLParser()
+    parser = XMLParser()  # noqa: S314 - it sees a record only: no document type, so no entities
     try:
         parser.feed(content)
         return parser.close()[0]
@@ -111,9 +98,91 @@ def parse(content: bytes) -> Element:
         raise InputError(f"not well-formed XML: {error}") from error
 
 
+def root_name(path: Path | str) -> str:
+    """The name of a file's root element, as it is written there; empty if there is none.
+
+    Raises:
+        MissingInputError: If there is no such file.
+        InputError: If it cannot be opened, is damaged, or is in an encoding that is not known.
+    """
+    with open_unpacked(path) as stream:
+        return _root(next(_utf8_chunks(stream))).decode()
+
+
+class _Window:
+    """The part of a stream that is still needed: from the record that is open, if one is."""
+
+    def __init__(self, chunks: Iterator[bytes], max_bytes: int) -> None:
+        self._chunks = chunks
+        self._max_bytes = max_bytes
+        self.data = next(chunks)
+        self.position = 0  # in the data; what is before it has been looked at
+        self.begin: int | None = None  # of the open record; before the data if that was let go
+
+    def grow(self) -> bool:
+        """Add a chunk, and let go of what is not needed; False at the end of the stream."""
+        chunk = next(self._chunks, None)
+        if chunk is None:
+            return False
+        needed = self.position
+        if self.begin is not None and self.position - self.begin <= self._max_bytes:
+            needed = self.begin
+        self.data = self.data[needed:] + chunk
+        self.position -= needed
+        if self.begin is not None:
+            self.begin -= needed
+        return True
+
+    def record(self) -> bytes | None:
+        """The open record up to the position; None if it is too large."""
+        if self.begin is None or self.position - self.begin > self._max_bytes:
+            return None
+        return self.data[self.begin : self.position]
+
+
+def _marks(window: _Window, mark: re.Pattern[bytes]) -> Iterator[re.Match[bytes]]:
+    """Tags, in order, but for what looks like tags in comments and the like."""
+    while True:
+        match = mark.search(window.data, window.position)
+        if match is None:
+            window.position = max(window.position, len(window.data) - _OVERLAP)
+            if not window.grow():
+                return
+        elif match["aside"]:
+            window.position = match.end()
+            _pass_over(window, _ENDS[match["aside"]])
+        else:
+            window.position = match.end()
+            yield match
+
+
+def _pass_over(window: _Window, end: bytes) -> None:
+    """Go on behind the next `end`, or to the end of the stream."""
+    while (found := window.data.find(end, window.position)) < 0:
+        window.position = max(window.position, len(window.data) - len(end) + 1)
+        if not window.grow():
+            window.position = len(window.data)
+            return
+    window.position = found + len(end)
+
+
+def _root(head: bytes) -> bytes:
+    match = _ROOT.search(_ASIDE.sub(b"", head[:_HEAD]))
+    return match[1] if match else b""
+
+
+def _wrapper(head: bytes, names: bytes) -> bytes:
+    """An element for `%` to put a record into, with the namespaces declared around records."""
+    around = re.split(rb"<(?:%s)[\s>]" % names, _ASIDE.sub(b"", head[:_HEAD]), maxsplit=1)[0]
+    declared = dict(_NAMESPACE.findall(around))
+    attributes = b"".join(b" %s=%s" % item for item in declared.items()).replace(b"%", b"%%")
+    return b"<record%s>%%s</record>" % attributes
+
+
 def _utf8_chunks(stream: BinaryIO) -> Iterator[bytes]:
     """The stream's bytes, in UTF-8 whatever its declaration or its byte order mark says."""
-    data = stream.read(max(_CHUNK, _HEAD))
+    blocks = _blocks(stream)
+    data = next(blocks)
     encoding = _encoding(data)
     decoder = codecs.getincrementaldecoder(encoding)() if encoding != "utf-8" else None
     while True:
@@ -123,7 +192,26 @@ def _utf8_chunks(stream: BinaryIO) -> Iterator[bytes]:
             raise InputError(f"says it is in `{encoding}`, and is not: {error}") from error
         if not data:
             return
-        data = stream.read(_CHUNK)
+        data = next(blocks)
+
+
+def _blocks(stream: BinaryIO) -> Iterator[bytes]:
+    """Blocks of `_CHUNK` bytes, a shorter one, and an empty one.
+
+    A stream that is damaged gives what stands before the damage, and raises then; `read` of the
+    standard library's gzip drops up to a block of that.
+    """
+    buffered = cast(BufferedIOBase, stream)
+    while True:
+        parts, missing = [], _CHUNK
+        try:
+            while missing and (part := buffered.read1(missing)):
+                parts.append(part)
+                missing -= len(part)
+        except (OSError, EOFError, zlib.error):
+            yield from parts
+            raise
+        yield b"".join(parts)
 
 
 def _encoding(head: bytes) -> str:
