@@ -1,6 +1,8 @@
 import gzip
 import io
 import tracemalloc
+from collections.abc import Iterator
+from itertools import chain, repeat
 from pathlib import Path
 from typing import cast
 from xml.etree import ElementTree
@@ -38,19 +40,14 @@ def records(draw: st.DrawFn) -> str:
     return f'<{name}{space} id="{draw(st.integers(0, 99))}">{inside}</{name}{space}>'
 
 
-class Trickle(io.BytesIO):
-    """A stream that is read in pieces of the given sizes, after the head."""
-
-    def __init__(self, data: bytes, sizes: list[int]) -> None:
-        super().__init__(data)
-        self.sizes = iter(sizes)
-        self.first = True
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        if self.first:
-            self.first = False
-            return super().read(size)
-        return super().read(next(self.sizes, 7))
+def pieces(data: bytes, first: int, sizes: list[int]) -> Iterator[bytes]:
+    """The data in pieces of the given sizes, the last again and again."""
+    stream = io.BytesIO(data)
+    yield stream.read(first)
+    for size in chain(sizes, repeat(7)):
+        if not (piece := stream.read(size)):
+            return
+        yield piece
 
 
 def cut(data: bytes, *names: str, max_bytes: int = xml.MAX_RECORD) -> list[xml.Cut]:
@@ -79,9 +76,9 @@ def test_what_is_cut_is_what_a_parser_finds_in_the_whole_file(
     data = (head + "\n".join(parts) + "</docset>\n").encode()
     expected = [e for e in ElementTree.fromstring(data) if e.tag in ("doc", "other")]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(xml, "_CHUNK", 1)
-        patch.setattr(xml, "_HEAD", len(head.encode()) + more)
-        found = list(xml.cut(Trickle(data, sizes), ["doc", "other"]))
+        chunks = pieces(data, len(head.encode()) + more, sizes)
+        patch.setattr(xml, "_utf8_chunks", lambda stream: chunks)
+        found = list(xml.cut(io.BytesIO(), ["doc", "other"]))
     assert [record.number for record in found] == list(range(1, len(expected) + 1))
     assert [record.name for record in found] == [element.tag for element in expected]
     parsed = [xml.parse(record.content) for record in found if record.content is not None]
@@ -128,8 +125,8 @@ def test_a_record_that_never_ends_takes_no_more_memory_than_the_largest_that_is_
 
         def read(self, size: int = -1, /) -> bytes:
             self.left -= 1
-            opened = b"<r><doc>" if self.left == 99 else b""
-            return opened + b"a" * 2**20 if self.left > 0 else b""
+            start = b"<r><doc>" if self.left == 99 else b""
+            return (start + b"a" * size)[:size] if self.left > 0 else b""
 
     tracemalloc.start()
     try:
