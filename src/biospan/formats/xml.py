@@ -8,10 +8,9 @@ document type, so no entity of anyone's making, internal or external, is expande
 import codecs
 import re
 import zlib
-from collections.abc import Iterator, Sequence
-from io import BufferedIOBase
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import BinaryIO, NamedTuple
 from xml.etree.ElementTree import Element, ParseError, XMLParser
 
 from biospan.errors import InputError
@@ -21,11 +20,11 @@ MAX_RECORD = 64 * 2**20  # bytes
 _CHUNK = 2**20  # bytes
 _OVERLAP = 64  # bytes; a name and its bracket may lie across two chunks
 _HEAD = 2**16  # bytes; where the root and its namespaces are looked for
-_MARK = (
-    rb"(?P<aside><!--|<!\[CDATA\[|<\?)|<(?P<open>%(names)s)(?=[\s>])|</(?P<close>%(names)s)\s*>"
-    rb"|</(?P<end>%(root)s)\s*>"
+_MARK = (  # one `<` in front of all, so that the search jumps from one to the next
+    rb"<(?:(?P<aside>!--|!\[CDATA\[|\?)|(?P<open>%(names)s)(?=[\s>])|/(?P<close>%(names)s)\s*>"
+    rb"|/(?P<end>%(root)s)\s*>)"
 )
-_ENDS = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
+_ENDS = {b"!--": b"-->", b"![CDATA[": b"]]>", b"?": b"?>"}
 _ASIDE = re.compile(rb"<!--.*?-->|<\?.*?\?>", re.DOTALL)
 _ROOT = re.compile(rb"<([A-Za-z_:\x80-\xff][\w.:\x80-\xff-]*)")
 _NAMESPACE = re.compile(rb"""\s(xmlns:[A-Za-z_][\w.-]*)\s*=\s*("[^"<]*"|'[^'<]*')""")
@@ -201,11 +200,11 @@ def _blocks(stream: BinaryIO) -> Iterator[bytes]:
     A stream that is damaged gives what stands before the damage, and raises then; `read` of the
     standard library's gzip drops up to a block of that.
     """
-    buffered = cast(BufferedIOBase, stream)
+    read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
     while True:
         parts, missing = [], _CHUNK
         try:
-            while missing and (part := buffered.read1(missing)):
+            while missing and (part := read(missing)):
                 parts.append(part)
                 missing -= len(part)
         except (OSError, EOFError, zlib.error):
