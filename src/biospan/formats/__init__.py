@@ -11,8 +11,8 @@ from typing import TextIO
 
 from biospan.document import Document
 from biospan.errors import InputError, MissingInputError
-from biospan.formats import brat, iob2, jsonl, table, text
-from biospan.formats.record import Record, Rejected
+from biospan.formats import brat, iob2, jats, jsonl, pubmed, table, text, xml
+from biospan.formats.record import Record, Rejected, documents
 
 Reader = Callable[[Path], Iterator[Document]]
 Writer = Callable[[Iterable[Document], TextIO], None]
@@ -21,16 +21,39 @@ FORMATS: Mapping[str, Writer] = MappingProxyType(
     {"jsonl": jsonl.write, "tsv": table.write, "brat": brat.write, "iob2": iob2.write}
 )
 
+
+def _xml_records(path: Path) -> Iterator[Record]:
+    root = xml.root_name(path)
+    if read_records := _ROOTS.get(root):
+        yield from read_records(path)
+    else:
+        got = f"the root element is `{root:.40}`" if root else "no element"
+        raise InputError(f"{path}: {got}, expected one of {', '.join(_ROOTS)}")
+
+
+def _xml_read(path: Path) -> Iterator[Document]:
+    return documents(_xml_records(path))
+
+
 _READERS: dict[str, Reader] = {
     **dict.fromkeys((".iob2", ".iob", ".conll", ".tsv", ".bio"), iob2.read),
     **dict.fromkeys((".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz"), jsonl.read),
+    **dict.fromkeys((".nxml", ".nxml.gz"), jats.read),
+    **dict.fromkeys((".xml", ".xml.gz"), _xml_read),
     ".txt": text.read,
     ".ann": brat.read,
 }
-
-
+# What an XML file is, its root element says.
+_ROOTS: dict[str, Callable[[Path], Iterator[Record]]] = {
+    **dict.fromkeys(pubmed.ROOTS, pubmed.records),
+    **dict.fromkeys(jats.ROOTS, jats.records),
+}
 # The formats whose readers go on after a record that is no document.
-_RECORDS: dict[Reader, Callable[[Path], Iterator[Record]]] = {jsonl.read: jsonl.records}
+_RECORDS: dict[Reader, Callable[[Path], Iterator[Record]]] = {
+    jsonl.read: jsonl.records,
+    jats.read: jats.records,
+    _xml_read: _xml_records,
+}
 
 
 def read(path: Path | str) -> Iterator[Document]:
