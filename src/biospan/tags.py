@@ -65,6 +65,16 @@ def split(tag: str) -> tuple[str, str]:
     return prefix, label
 
 
+def scheme_of(tags: Iterable[str]) -> Scheme:
+    """The scheme of all tags of a file: IOBES if any has a prefix that IOB2 does not know.
+
+    Raises:
+        ValueError: As for `split`.
+    """
+    prefixes = {split(tag)[0] for tag in tags} - {OUTSIDE}
+    return "IOB2" if prefixes <= _SCHEMES["IOB2"].keys() else "IOBES"
+
+
 def from_spans(n_tokens: int, spans: Iterable[Span], scheme: Scheme = "IOB2") -> list[str]:
     """Tags of a sentence of `n_tokens` tokens; spans must not overlap.
 

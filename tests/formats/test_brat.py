@@ -1,5 +1,6 @@
 import io
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from biospan.document import Document, Entity
 from biospan.errors import InputError, MissingInputError, OutputError
 from biospan.formats import brat
+from biospan.formats.record import Rejected
 
 
 def document(text: str, *spans: tuple[int, int, str], id: str = "1") -> Document:
@@ -47,12 +49,12 @@ def test_what_is_not_a_contiguous_entity_is_counted_in_one_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     lines = (
-        "T1\tDNA 0 2;3 4\tab d\nR1\tBinds Arg1:T1 Arg2:T2\nE1\tBind:T1\n"
+        "T1\tDNA 0 1;3 4\ta d\nR1\tBinds Arg1:T1 Arg2:T2\nE1\tBind:T1\n"
         "A1\tNegation E1\nM1\tNegation E1\nN1\tReference T1 Tax:9606\thuman\n"
         "#1\tAnnotatorNotes T1\thm\n*\tEquiv T1 T2\nT2\tRNA 0 1\ta\n"
     )
     put(tmp_path, "a", "ab d", lines)
-    put(tmp_path, "b", "ab d", "T1\tDNA 0 2;3 4\tab d\n")
+    put(tmp_path, "b", "ab d", "T1\tDNA 0 1;3 4\ta d\n")
     with caplog.at_level(logging.WARNING):
         first, second = brat.read(tmp_path)
     assert [e.label for e in first.entities] == ["RNA"]
@@ -134,7 +136,55 @@ def test_a_folder_that_cannot_be_made_is_an_output_error(tmp_path: Path) -> None
         brat.write_dir([document("a")], tmp_path / "file")
 
 
+DATA = Path(__file__).parent.parent / "data" / "brat"
+
+
+def test_a_folder_of_the_field_is_read(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        plain, wrapped = brat.read(DATA)
+    assert (plain.id, wrapped.id) == ("12345", "windows")
+    assert [(e.text, e.label, e.id) for e in plain.entities] == [
+        ("Quorin-α gene", "DNA", None),
+        ("Quorin-α", "protein", "UniProt:Q00000"),
+        ("zeta\ncells", "cell_type", "CL:0000000"),
+    ]
+    assert [(e.text, e.id) for e in wrapped.entities] == [("Quorin\r\nreceptor", None)]
+    assert "1 x discontinuous entity, 1 x event, 1 x normalization, 1 x note" in caplog.text
+
+
+def test_stretches_that_white_space_parts_are_one(tmp_path: Path) -> None:
+    lines = "T1\tDNA 0 4;5 9\tIL-2 gene\nT2\tDNA 0 4;4 9\tIL-2 gene\nT3\tDNA 5 9;0 4\tgene IL-2"
+    put(tmp_path, "a", "IL-2 gene", lines.replace("0 4;4 9\tIL-2 gene", "0 2;2 9\tIL -2 gene"))
+    (found,) = brat.read(tmp_path)
+    assert found == document("IL-2 gene", (0, 9, "DNA"), (0, 9, "DNA"), id="a")
+
+
+def test_a_document_that_cannot_be_read_is_rejected_alone(tmp_path: Path) -> None:
+    put(tmp_path, "a", "IL-2", "T1\tDNA 0 4\tIL-3\n")
+    (tmp_path / "b.txt").write_bytes(b"\xff")
+    put(tmp_path, "c", "IL-2", "T1\tDNA 0 4\tIL-2")
+    wrong, undecoded, right = brat.records(tmp_path)
+    assert isinstance(wrong, Rejected)
+    assert wrong.where == str(tmp_path / "a.txt")
+    assert "a.ann:1: entity 0-4 says `IL-3`" in wrong.reason
+    assert isinstance(undecoded, Rejected)
+    assert right == document("IL-2", (0, 4, "DNA"), id="c")
+
+
+def test_identifiers_that_brat_cannot_hold_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+    stream = io.StringIO()
+    ids = ("3558", "UniProt:Q1", "two words")
+    entities = [Entity(0, 4, "DNA", "IL-2", id=id) for id in ids]
+    brat.write([Document("IL-2", entities=tuple(entities))], stream)
+    assert [line for line in stream.getvalue().split("\n") if line.startswith("N")] == [
+        "N1\tReference T1 id:3558\tIL-2",
+        "N2\tReference T2 UniProt:Q1\tIL-2",
+    ]
+    assert "1 identifiers that are empty or have white space" in caplog.text
+
+
 characters = st.characters(exclude_categories=["Cs"])
+identifiers = st.none() | st.text(characters, min_size=1).filter(lambda id: id.split() == [id])
 # Ids that differ in more than case, and cannot look like the second of two.
 ids = st.text(characters.filter(lambda char: char != "-"), min_size=1, max_size=9)
 
@@ -144,7 +194,8 @@ def documents(draw: st.DrawFn, id: str) -> Document:
     text = draw(st.text(characters, min_size=1))
     starts = draw(st.lists(st.integers(0, len(text) - 1), max_size=3))
     spans = [(start, draw(st.integers(start + 1, len(text))), "DNA") for start in starts]
-    return document(text, *spans, id=id)
+    marked = document(text, *spans, id=id)
+    return marked.with_entities(replace(e, id=draw(identifiers)) for e in marked.entities)
 
 
 @given(st.lists(ids.flatmap(documents), min_size=1, unique_by=lambda document: document.id.lower()))

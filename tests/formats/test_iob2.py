@@ -112,7 +112,7 @@ def test_only_newlines_split_lines(tmp_path: Path) -> None:
 def test_every_problem_of_a_file_is_named_with_its_line(tmp_path: Path) -> None:
     data = (
         b"a\tO\nb\tI-DNA\n\nc\tI-RNA\n\nd\te\tO\n\nf\n\n\tO\n\ng\tb-protein\nh\tB_protein\n"
-        b"i\tS-DNA\nj\tI-DNA\n\nk\tB-DNA\nl\tI-RNA\n\nm\0\tO\nn\t\n"
+        b"i\tX-DNA\nj\tI-DNA\n\nk\tB-DNA\nl\tI-RNA\n\nm\0\tO\nn\t\n"
     )
     with pytest.raises(InputError) as error:
         read_bytes(tmp_path, data)
@@ -126,7 +126,7 @@ def test_every_problem_of_a_file_is_named_with_its_line(tmp_path: Path) -> None:
         f"{path}:10: empty token",
         f"{path}:12: tag `b-protein`: expected `O`, or `B-`, `I-`, `E-` or `S-` and a label",
         f"{path}:13: tag `B_protein`: expected `O`, or `B-`, `I-`, `E-` or `S-` and a label",
-        f"{path}:14: tag `S-DNA` is not IOB2, expected `O` or `B-DNA` or `I-DNA`",
+        f"{path}:14: tag `X-DNA`: expected `O`, or `B-`, `I-`, `E-` or `S-` and a label",
         f"{path}:18: tag `I-RNA` cannot follow `B-DNA` in IOB2. "
         "Pass --repair to read it as `B-RNA`.",
         f"{path}:20: NUL character. Convert the file to UTF-8.",
@@ -179,8 +179,8 @@ def test_repair_changes_nothing_that_is_legal(
 
 
 def test_repair_still_refuses_what_is_no_iob2_tag(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r":2: tag `E-DNA` is not IOB2"):
-        read_bytes(tmp_path, b"a\tI-DNA\nb\tE-DNA\n", iob2.read_repaired)
+    with pytest.raises(InputError, match=r":2: tag `X-DNA`: expected"):
+        read_bytes(tmp_path, b"a\tI-DNA\nb\tX-DNA\n", iob2.read_repaired)
 
 
 def test_ids_can_be_read_alone(tmp_path: Path) -> None:
@@ -336,3 +336,67 @@ def test_the_official_training_file_reads_and_writes_without_a_change(jnlpba_dir
     documents = list(iob2.read(path))
     assert len(documents) == 2_000
     assert written(documents).rstrip() == path.read_text(encoding="utf-8").rstrip()
+
+
+IOBES = (
+    b"-DOCSTART-\tO\n\nIL-2\tB-DNA\nresponse\tI-DNA\nelement\tE-DNA\nof\tO\nCD28\tS-protein\n"
+    b"NFAT\tS-protein\n\nT\tB-cell_type\ncells\tE-cell_type"
+)
+
+
+def test_iobes_is_known_by_its_tags(tmp_path: Path) -> None:
+    for read in (iob2.read, iob2.read_strict, iob2.read_repaired):
+        (document,) = read_bytes(tmp_path, IOBES, read)
+        assert [(e.text, e.label) for e in document.entities] == [
+            ("IL-2 response element", "DNA"),
+            ("CD28", "protein"),
+            ("NFAT", "protein"),
+            ("T cells", "cell_type"),
+        ]
+
+
+def test_what_breaks_iobes_is_named_and_not_mended(tmp_path: Path) -> None:
+    data = b"a\tS-DNA\n\nb\tI-DNA\nc\tB-RNA\nd\tE-DNA\n\ne\tB-DNA\n\nf\tB-DNA\ng\n"
+    expected = [
+        "3: tag `I-DNA` cannot follow the start of a sentence in IOBES",
+        "4: tag `B-RNA` cannot follow `I-DNA` in IOBES",
+        "5: tag `E-DNA` cannot follow `B-RNA` in IOBES",
+        "7: tag `B-DNA` cannot end a sentence in IOBES",
+        "10: got `g`, expected a token, a tab and a tag",
+    ]
+    path = tmp_path / "some.iob2"
+    path.write_bytes(data)
+    documents, problems = iob2.examine(path)
+    assert problems == [f"{path}:{problem}" for problem in expected]
+    assert [e.text for d in documents for e in d.entities] == ["a"]
+    with pytest.raises(InputError, match="in IOBES"):
+        iob2.read_repaired(path)
+
+
+def test_the_strict_reading_of_iobes_drops_what_is_not_closed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = b"a\tS-DNA\nb\tB-DNA\nc\tE-DNA\nd\tB-RNA\ne\tI-RNA\n"
+    with caplog.at_level(logging.WARNING):
+        (document,) = read_bytes(tmp_path, data, iob2.read_strict)
+    assert [e.text for e in document.entities] == ["a", "b c"]
+    assert "2 tags belong to no entity" in caplog.text
+
+
+def test_both_schemes_hold_the_same(tmp_path: Path) -> None:
+    documents = read_bytes(tmp_path, MARKED)
+    stream = io.StringIO()
+    iob2.write_iobes(documents, stream)
+    assert "NFAT\tS-protein" in stream.getvalue()
+    assert read_bytes(tmp_path, stream.getvalue().encode()) == documents
+
+
+@pytest.mark.parametrize("name", ["iob2.iob2", "iobes.conll", "sentences.bio"])
+def test_files_of_the_field_are_read(name: str) -> None:
+    documents = list(iob2.read(Path(__file__).parent.parent / "data" / "columns" / name))
+    assert [(e.text, e.label) for d in documents for e in d.entities] == [
+        ("human ZX-9 promoter", "DNA"),
+        ("Quorin-α", "protein"),
+        ("T-cell line KLM-1", "cell_line"),
+    ]
+    assert [d.id for d in documents] == {"sentences.bio": ["1", "2"]}.get(name, ["123456", "2"])

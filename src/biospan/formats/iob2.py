@@ -1,8 +1,9 @@
-"""IOB2 columns: a token and its tag on each line, a blank line between sentences.
+"""IOB2 or IOBES columns: a token and its tag on each line, a blank line between sentences.
 
 Documents begin at a line `###MEDLINE:id` (the GENIA project's mark) or a row `-DOCSTART-` (the
 CoNLL tasks' mark); without marks each sentence is a document. The first column is the token, the
-last is the tag; columns between them are passed over. Only IOB2 is read: nothing is converted.
+last is the tag; columns between them are passed over. A file is read as IOBES if any of its tags is
+none of IOB2.
 """
 
 import logging
@@ -52,6 +53,18 @@ class _Draft:
     sentences: list[_Sentence] = field(default_factory=list)
 
 
+class _Parsed(NamedTuple):
+    """A file; problems are (line number, what is wrong)."""
+
+    drafts: list[_Draft]
+    problems: list[tuple[int, str]]
+    scheme: tags.Scheme
+
+    def sentences(self) -> Iterator[_Sentence]:
+        for draft in self.drafts:
+            yield from draft.sentences
+
+
 def read(path: Path | str) -> Iterator[Document]:
     """Read documents, strictly; their ids are the marks', else numbers from 1.
 
@@ -59,74 +72,81 @@ def read(path: Path | str) -> Iterator[Document]:
 
     Raises:
         MissingInputError: If there is no such file.
-        InputError: If the file is not UTF-8, holds no sentence, or breaks the format or IOB2
+        InputError: If the file is not UTF-8, holds no sentence, or breaks the format or its scheme
             anywhere; the first 20 problems of the whole file are listed.
     """
-    drafts, problems = _parse_strictly(path)
-    _raise_problems(path, problems)
-    return _documents(drafts)
+    parsed = _parse_strictly(path)
+    _raise_problems(path, parsed.problems)
+    return _documents(parsed)
 
 
 def examine(path: Path | str) -> tuple[list[Document], list[str]]:
     """Read what can be read, and say of every line what is wrong with it, at any number of them.
 
-    The documents lack the rows that cannot be used, and their tags are repaired.
+    The documents lack the rows that cannot be used; tags of IOB2 are repaired, and those of IOBES
+    that break it mark nothing.
 
     Raises:
         MissingInputError: If there is no such file.
         InputError: If the file is not UTF-8 or holds no sentence.
     """
-    drafts, problems = _parse_strictly(path)
-    for draft in drafts:
-        for sentence in draft.sentences:
-            usable = [index for index, tag in enumerate(sentence.tags) if tag]
-            sentence.tokens[:] = [sentence.tokens[index] for index in usable]
-            sentence.tags[:] = tags.repair([sentence.tags[index] for index in usable])
+    parsed = _parse_strictly(path)
+    for sentence in parsed.sentences():
+        usable = [index for index, tag in enumerate(sentence.tags) if tag]
+        sentence.tokens[:] = [sentence.tokens[index] for index in usable]
+        sentence.tags[:] = [sentence.tags[index] for index in usable]
+        if parsed.scheme == "IOB2":
+            sentence.tags[:] = tags.repair(sentence.tags)
+    for draft in parsed.drafts:
         draft.sentences = [sentence for sentence in draft.sentences if sentence.tokens]
-    return list(_documents(drafts)), _located(path, problems)
+    return list(_documents(parsed)), _located(path, parsed.problems)
 
 
 def read_strict(path: Path | str) -> Iterator[Document]:
-    """Read documents; a tag that belongs to no entity opened by `B-` marks nothing, and is logged.
+    """Read documents; a tag that belongs to no entity opened as it should be marks nothing.
+
+    How many there are is logged.
 
     Raises:
         MissingInputError: If there is no such file.
         InputError: As for `read`, but for what marks nothing.
     """
-    drafts, problems = _parse(path)
-    _raise_problems(path, problems)
+    parsed = _parse(path)
+    _raise_problems(path, parsed.problems)
     dropped = 0
-    for draft in drafts:
-        for sentence in draft.sentences:
-            if tags.problems(sentence.tags):
-                legal = tags.from_spans(len(sentence.tags), tags.to_spans(sentence.tags))
-                dropped += sum(map(str.__ne__, legal, sentence.tags))
-                sentence.tags[:] = legal
+    for sentence in parsed.sentences():
+        if tags.problems(sentence.tags, parsed.scheme):
+            spans = tags.to_spans(sentence.tags, parsed.scheme)
+            legal = tags.from_spans(len(sentence.tags), spans, parsed.scheme)
+            dropped += sum(map(str.__ne__, legal, sentence.tags))
     if dropped:
         logger.warning("%s: %s tags belong to no entity and mark nothing", path, f"{dropped:,}")
-    return _documents(drafts)
+    return _documents(parsed)
 
 
 def read_repaired(path: Path | str) -> Iterator[Document]:
     """Read documents, with `B-` for an `I-` that nothing opened; how many is logged.
 
+    IOBES is read as `read` does: what was meant by tags that break it, nobody knows.
+
     Raises:
         MissingInputError: If there is no such file.
         InputError: As for `read`, but for what was mended.
     """
-    drafts, problems = _parse(path)
-    _raise_problems(path, problems)
+    parsed = _parse(path)
+    if parsed.scheme == "IOBES":
+        return read(path)
+    _raise_problems(path, parsed.problems)
     mended = 0
-    for draft in drafts:
-        for sentence in draft.sentences:
-            if found := tags.problems(sentence.tags):
-                mended += len(found)
-                sentence.tags[:] = tags.repair(sentence.tags)
+    for sentence in parsed.sentences():
+        if found := tags.problems(sentence.tags):
+            mended += len(found)
+            sentence.tags[:] = tags.repair(sentence.tags)
     if mended:
         logger.warning(
             "%s: %s tags that IOB2 does not allow there were mended", path, f"{mended:,}"
         )
-    return _documents(drafts)
+    return _documents(parsed)
 
 
 def read_ids(path: Path | str) -> list[str]:
@@ -140,7 +160,7 @@ def read_ids(path: Path | str) -> list[str]:
     return [found for line in lines if (found := _mark_id(line)) is not None]
 
 
-def write(documents: Iterable[Document], stream: TextIO) -> None:
+def write(documents: Iterable[Document], stream: TextIO, scheme: tags.Scheme = "IOB2") -> None:
     """Write documents as columns, each after a mark, which holds its id if it has one.
 
     A document without tokens gets tokens like GENIA's, cut at every entity's edge as GENIA does, so
@@ -160,17 +180,22 @@ def write(documents: Iterable[Document], stream: TextIO) -> None:
         counts["entities left out because no sentence holds them"] += alignment.homeless
         for offsets, spans in zip(sentences, alignment.spans, strict=True):
             for (start, end), tag in zip(
-                offsets, tags.from_spans(len(offsets), spans), strict=True
+                offsets, tags.from_spans(len(offsets), spans, scheme), strict=True
             ):
                 token = _writable(document.text[start:end], counts)
                 stream.write(f"{token}\t{_writable(tag, counts)}\n")
             stream.write("\n")
     if lost := ", ".join(f"{count:,} {what}" for what, count in counts.items() if count):
-        logger.warning("IOB2 columns cannot hold all of it: %s", lost)
+        logger.warning("%s columns cannot hold all of it: %s", scheme, lost)
 
 
-def _parse(path: Path | str) -> tuple[list[_Draft], list[tuple[int, str]]]:
-    """Cut a file into documents and sentences; problems are (line number, what is wrong)."""
+def write_iobes(documents: Iterable[Document], stream: TextIO) -> None:
+    """Write as `write` does, with tags of IOBES."""
+    write(documents, stream, "IOBES")
+
+
+def _parse(path: Path | str) -> _Parsed:
+    """Cut a file into documents and sentences."""
     drafts = [_Draft()]
     sentence: _Sentence | None = None
     rows = _Rows()
@@ -192,15 +217,14 @@ def _parse(path: Path | str) -> tuple[list[_Draft], list[tuple[int, str]]]:
             sentence.tags.append(tag)
     if not any(draft.sentences for draft in drafts):
         raise InputError(f"{path}: no sentences, expected lines of token and tag")
-    return _arranged(drafts), rows.problems
+    return _Parsed(_arranged(drafts), rows.problems, rows.scheme())
 
 
-def _parse_strictly(path: Path | str) -> tuple[list[_Draft], list[tuple[int, str]]]:
-    drafts, problems = _parse(path)
-    for draft in drafts:
-        for sentence in draft.sentences:
-            problems += _sequence_problems(sentence)
-    return drafts, problems
+def _parse_strictly(path: Path | str) -> _Parsed:
+    parsed = _parse(path)
+    for sentence in parsed.sentences():
+        parsed.problems.extend(_sequence_problems(sentence, parsed.scheme))
+    return parsed
 
 
 def _arranged(drafts: list[_Draft]) -> list[_Draft]:
@@ -251,25 +275,31 @@ class _Rows:
         self.problems.append((number, problem))
         return token, ""
 
+    def scheme(self) -> tags.Scheme:
+        """What the tags so far are of."""
+        return tags.scheme_of(tag for tag, problem in self._tag_problems.items() if not problem)
+
 
 def _tag_problem(tag: str) -> str | None:
     try:
-        _, label = tags.split(tag)
+        tags.split(tag)
     except ValueError as error:
         return str(error)
-    if tag in (known := tags.TagSet((label,) if label else ()).names):
-        return None
-    return f"tag `{tag}` is not IOB2, expected {' or '.join(f'`{name}`' for name in known)}"
+    return None
 
 
-def _sequence_problems(sentence: _Sentence) -> list[tuple[int, str]]:
+def _sequence_problems(sentence: _Sentence, scheme: tags.Scheme) -> list[tuple[int, str]]:
     usable = [tag or tags.OUTSIDE for tag in sentence.tags]
-    found = tags.problems(usable)
-    mended = tags.repair(usable) if found else []
+    found = tags.problems(usable, scheme)
+    mended = tags.repair(usable) if found and scheme == "IOB2" else []
     return [
-        (sentence.line + index, f"{what}. Pass --repair to read it as `{mended[index]}`.")
+        (
+            sentence.line + index,
+            f"{what}. Pass --repair to read it as `{mended[index]}`." if mended else what,
+        )
         for index, what in found
-        if index == 0 or sentence.tags[index - 1]  # nobody knows what may follow a broken row
+        # Nobody knows what a broken row may follow, and what it.
+        if sentence.tags[index] and (index == 0 or sentence.tags[index - 1])
     ]
 
 
@@ -282,8 +312,8 @@ def _located(path: Path | str, problems: list[tuple[int, str]]) -> list[str]:
     return [f"{path}:{line}: {what}" for line, what in sorted(problems)]
 
 
-def _documents(drafts: Sequence[_Draft]) -> Iterator[Document]:
-    for draft in drafts:
+def _documents(parsed: _Parsed) -> Iterator[Document]:
+    for draft in parsed.drafts:
         text = "\n".join(" ".join(sentence.tokens) for sentence in draft.sentences)
         sentences: list[Sentence] = []
         entities: list[Entity] = []
@@ -294,7 +324,7 @@ def _documents(drafts: Sequence[_Draft]) -> Iterator[Document]:
                 tokens.append(Token(position, position + len(word), word))
                 position += len(word) + 1
             sentences.append(Sentence(tokens[0].start, tokens[-1].end, tuple(tokens)))
-            for span in tags.to_spans(sentence.tags):
+            for span in tags.to_spans(sentence.tags, parsed.scheme):
                 start, end = tokens[span.start].start, tokens[span.end - 1].end
                 entities.append(Entity(start, end, span.label, text[start:end]))
         passages = (Passage(0, len(text), sentences=tuple(sentences)),) if sentences else ()

@@ -253,6 +253,4 @@ def _decode(data: bytes, name: Path | str) -> str:
 
 
 def _not_utf8(byte: int, offset: int) -> str:
-    return (
-        f"byte 0x{byte:02x} at byte offset {offset} is not UTF-8. Convert the file to UTF-8."
-    )
+    return f"byte 0x{byte:02x} at byte offset {offset} is not UTF-8. Convert the file to UTF-8."
