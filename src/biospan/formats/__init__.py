@@ -38,8 +38,7 @@ def _xml_read(path: Path) -> Iterator[Document]:
 _READERS: dict[str, Reader] = {
     **dict.fromkeys((".iob2", ".iob", ".conll", ".tsv", ".bio"), iob2.read),
     **dict.fromkeys((".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz"), jsonl.read),
-    **dict.fromkeys((".nxml", ".nxml.gz"), jats.read),
-    **dict.fromkeys((".xml", ".xml.gz"), _xml_read),
+    **dict.fromkeys((".xml", ".nxml", ".xml.gz", ".nxml.gz"), _xml_read),
     ".txt": text.read,
     ".ann": brat.read,
 }
@@ -51,7 +50,6 @@ _ROOTS: dict[str, Callable[[Path], Iterator[Record]]] = {
 # The formats whose readers go on after a record that is no document.
 _RECORDS: dict[Reader, Callable[[Path], Iterator[Record]]] = {
     jsonl.read: jsonl.records,
-    jats.read: jats.records,
     _xml_read: _xml_records,
 }
 
