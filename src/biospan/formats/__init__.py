@@ -11,14 +11,20 @@ from typing import TextIO
 
 from biospan.document import Document
 from biospan.errors import InputError, MissingInputError
-from biospan.formats import brat, iob2, jats, jsonl, pubmed, table, text, xml
+from biospan.formats import brat, iob2, jats, jsonl, pubmed, pubtator, table, text, xml
 from biospan.formats.record import Record, Rejected, documents
 
 Reader = Callable[[Path], Iterator[Document]]
 Writer = Callable[[Iterable[Document], TextIO], None]
 
 FORMATS: Mapping[str, Writer] = MappingProxyType(
-    {"jsonl": jsonl.write, "tsv": table.write, "brat": brat.write, "iob2": iob2.write}
+    {
+        "jsonl": jsonl.write,
+        "tsv": table.write,
+        "brat": brat.write,
+        "iob2": iob2.write,
+        "pubtator": pubtator.write,
+    }
 )
 
 
@@ -39,6 +45,9 @@ _READERS: dict[str, Reader] = {
     **dict.fromkeys((".iob2", ".iob", ".conll", ".tsv", ".bio"), iob2.read),
     **dict.fromkeys((".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz"), jsonl.read),
     **dict.fromkeys((".xml", ".nxml", ".xml.gz", ".nxml.gz"), _xml_read),
+    **dict.fromkeys(
+        (".pubtator", ".pubtator.txt", ".pubtator.gz", ".pubtator.txt.gz"), pubtator.read
+    ),
     ".txt": text.read,
     ".ann": brat.read,
 }
@@ -51,6 +60,7 @@ _ROOTS: dict[str, Callable[[Path], Iterator[Record]]] = {
 _RECORDS: dict[Reader, Callable[[Path], Iterator[Record]]] = {
     jsonl.read: jsonl.records,
     _xml_read: _xml_records,
+    pubtator.read: pubtator.records,
 }
 
 
