@@ -12,7 +12,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "biospan"
 
 # Low to high: a module imports from its own group's members and from lower groups only.
 LAYERS = (
-    ("errors", "highlight"),
+    ("errors", "highlight", "lock"),
     ("document",),
     ("tags",),
     ("segment", "formats", "decode"),
@@ -33,7 +33,7 @@ LAYERS = (
         "card_table",
         "exposure",
     ),
-    ("report", "check"),
+    ("report", "check", "jobs"),
     ("train",),
     ("cli",),
 )

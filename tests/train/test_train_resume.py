@@ -234,7 +234,7 @@ def test_another_recipe_in_the_same_folder_is_refused_unless_restarted(
 
 def test_two_runs_in_one_folder_are_one_too_many(recipe: Recipe, tmp_path: Path) -> None:
     holder = (
-        "import sys, time; from pathlib import Path; from biospan.train.lock import locked\n"
+        "import sys, time; from pathlib import Path; from biospan.lock import locked\n"
         "with locked(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
     )
     process = subprocess.Popen(

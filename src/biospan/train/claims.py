@@ -16,7 +16,7 @@ from pathlib import Path
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from biospan.train.lock import locked
+from biospan.lock import locked
 
 LOCK_FILE = "lock"
 _OWNER = "folder"

@@ -19,13 +19,13 @@ from safetensors.torch import load_file, save
 from tokenizers import Tokenizer
 
 from biospan.errors import ConfigError, LockedError, StoppedError
+from biospan.lock import locked
 from biospan.scoring import Report, evaluate
 from biospan.train import checkpoint, data, parallel, speed
 from biospan.train import record as records
 from biospan.train.checkpoint import write_whole
 from biospan.train.config import TrainConfig
 from biospan.train.data import Batch, Example
-from biospan.train.lock import locked
 from biospan.train.model import EncoderTagger, arithmetic
 from biospan.train.optimizer import make_optimizer, set_rates
 from biospan.train.parallel import Processes

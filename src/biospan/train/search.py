@@ -15,10 +15,10 @@ import optuna
 from optuna.trial import Trial, TrialState
 
 from biospan.errors import BiospanError, ConfigError
+from biospan.lock import locked
 from biospan.scoring import Report
 from biospan.train import checkpoint, loop, study, workers
 from biospan.train.claims import trial_folder, trials_of
-from biospan.train.lock import locked
 from biospan.train.outcome import REASON, SECONDS, Outcome
 from biospan.train.run import WEIGHTS_FILE
 from biospan.train.space import SearchConfig

@@ -332,7 +332,7 @@ def test_what_cannot_be_learned_from_is_refused(
 
 def test_two_runs_in_one_folder_are_one_too_many(recipe: Recipe, tmp_path: Path) -> None:
     holder = (
-        "import sys, time; from pathlib import Path; from biospan.train.lock import locked\n"
+        "import sys, time; from pathlib import Path; from biospan.lock import locked\n"
         "with locked(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
     )
     process = subprocess.Popen(

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerFast
 
 from biospan.errors import ConfigError, LockedError, StoppedError
+from biospan.lock import locked
 from biospan.train import checkpoint, parallel
 from biospan.train import record as records
-from biospan.train.lock import locked
 from biospan.train.model import arithmetic
 from biospan.train.optimizer import set_rates
 from biospan.train.parallel import Processes
