@@ -77,7 +77,7 @@ def test_wrong_usage_is_exit_code_2_and_a_message(arguments: list[str]) -> None:
 def test_data_goes_to_stdout_and_nothing_else_does() -> None:
     done = biospan("tag", "-", "--format", "tsv", stdin=SENTENCE.encode())
     assert done.code == 0
-    assert done.out.startswith("document\tstart\tend\tlabel\ttext\tscore\nstdin\t")
+    assert done.out.startswith("document\tstart\tend\tlabel\ttext\tscore\tid\tsource\nstdin\t")
     assert done.err == ""
 
 

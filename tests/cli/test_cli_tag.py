@@ -144,9 +144,18 @@ def test_standard_input_that_is_not_utf_8_is_refused(run_cli: RunCli, tagger: Ta
 
 def test_tsv_has_a_row_for_each_entity(run_cli: RunCli, tagger: Tagger) -> None:
     header, *rows = run_cli("tag", TEXT, "-f", "tsv").out.splitlines()
-    assert header.split("\t") == ["document", "start", "end", "label", "text", "score"]
+    assert header.split("\t") == [
+        "document",
+        "start",
+        "end",
+        "label",
+        "text",
+        "score",
+        "id",
+        "source",
+    ]
     assert [row.split("\t") for row in rows] == [
-        ["", str(e.start), str(e.end), e.label, e.text, f"{e.score:.4f}"]
+        ["", str(e.start), str(e.end), e.label, e.text, f"{e.score:.4f}", "", ""]
         for e in tagger.tag(TEXT).entities
     ]
 

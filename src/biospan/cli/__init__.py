@@ -17,6 +17,7 @@ from biospan import highlight
 from biospan.cli import (
     check,
     compare,
+    convert,
     corpus,
     evaluate,
     export,
@@ -61,6 +62,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("check")(check.check)
+app.command("convert")(convert.convert)
 app.command("corpus")(corpus.corpus)
 app.command("train")(train.train)
 app.command("export")(export.export)

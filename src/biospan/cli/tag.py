@@ -4,6 +4,7 @@ import math
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from enum import StrEnum
 from itertools import product
 from pathlib import Path
@@ -14,7 +15,7 @@ import typer
 from biospan import formats, highlight
 from biospan.document import Document
 from biospan.errors import BiospanError, ConfigError, MissingInputError, SomeRejectedError
-from biospan.formats import brat
+from biospan.formats import html as html_format
 from biospan.formats import text as text_format
 
 
@@ -24,8 +25,15 @@ class Format(StrEnum):
     text = "text"
     jsonl = "jsonl"
     tsv = "tsv"
+    csv = "csv"
     brat = "brat"
     iob2 = "iob2"
+    iobes = "iobes"
+    pubtator = "pubtator"
+    jsonld = "jsonld"
+    html = "html"
+    parquet = "parquet"
+    spacy = "spacy"
 
 
 def _not_nan(value: float) -> float:
@@ -190,32 +198,20 @@ def _checked_labels(wanted: list[str] | None, known: tuple[str, ...]) -> set[str
 
 
 def _write(documents: Iterator[Document], format: Format, output: Path | None) -> None:
-    if output is None:
-        _write_stream(documents, format, sys.stdout)
-    elif format is Format.brat:
-        brat.write_dir(documents, output)
+    if format is Format.text:
+        with text_format.open_output(output) if output else nullcontext(sys.stdout) as stream:
+            for document in documents:
+                stream.write(_show(document, colour=_colours(stream)))
+    elif output is not None:
+        formats.write(documents, output, format.value)
     else:
-        with text_format.open_output(output) as stream:
-            _write_stream(documents, format, stream)
+        formats.write_stream(documents, sys.stdout, format.value)
 
 
 def _with_page(documents: Iterator[Document], path: Path) -> Iterator[Document]:
     """Pass documents on, and write a page of them while they go by."""
-    with text_format.open_output(path) as stream:
-        stream.write(highlight.page_start("Biospan"))
-        for document in documents:
-            spans = document.highlights()
-            stream.write(highlight.fragment(document.text, spans, name=document.id) + "\n")
-            yield document
-        stream.write(highlight.PAGE_END)
-
-
-def _write_stream(documents: Iterator[Document], format: Format, stream: TextIO) -> None:
-    if format is Format.text:
-        for document in documents:
-            stream.write(_show(document, colour=_colours(stream)))
-    else:
-        formats.FORMATS[format.value](documents, stream)
+    with text_format.replacing(path) as draft, text_format.open_output(draft) as stream:
+        yield from html_format.passing(documents, stream)
 
 
 def _show(document: Document, *, colour: bool) -> str:

@@ -1,31 +1,67 @@
-"""Reading and writing documents: a file's suffix says how to read it, `FORMATS` how to write.
+"""Reading and writing documents: a file's suffix says how, or the name of a format.
 
 One module per family of formats. Every reader takes a path and returns documents, every writer
-takes documents and a text stream. Which corpus a file belongs to is not known here.
+takes documents and a stream: of text in `FORMATS`, of bytes in `BINARY_FORMATS`. Which corpus a
+file belongs to is not known here.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TextIO
+from typing import BinaryIO, TextIO, cast
 
 from biospan.document import Document
-from biospan.errors import InputError, MissingInputError
-from biospan.formats import brat, iob2, jats, jsonl, pubmed, pubtator, table, text, xml
+from biospan.errors import ConfigError, InputError, MissingInputError, OutputError, nearest
+from biospan.formats import (
+    bioc_json,
+    bioc_xml,
+    brat,
+    docbin,
+    html,
+    iob2,
+    jats,
+    jsonl,
+    parquet,
+    pubmed,
+    pubtator,
+    table,
+    text,
+    web_annotation,
+    xml,
+)
 from biospan.formats.record import Record, Rejected, documents
 
 Reader = Callable[[Path], Iterator[Document]]
 Writer = Callable[[Iterable[Document], TextIO], None]
+BinaryWriter = Callable[[Iterable[Document], BinaryIO], None]
 
 FORMATS: Mapping[str, Writer] = MappingProxyType(
     {
         "jsonl": jsonl.write,
         "tsv": table.write,
+        "csv": table.write_csv,
         "brat": brat.write,
         "iob2": iob2.write,
+        "iobes": iob2.write_iobes,
         "pubtator": pubtator.write,
+        "bioc-xml": bioc_xml.write,
+        "bioc-json": bioc_json.write,
+        "jsonld": web_annotation.write,
+        "html": html.write,
+        "txt": text.write,
     }
 )
+BINARY_FORMATS: Mapping[str, BinaryWriter] = MappingProxyType(
+    {"parquet": parquet.write, "spacy": docbin.write}
+)
+# What a suffix stands for when it is written; `.gz` may follow those of text.
+_WRITTEN: dict[str, str] = {
+    ".pubtator.txt": "pubtator",
+    **{f".{name}": name for name in (*FORMATS, *BINARY_FORMATS) if name != "brat"},
+    **dict.fromkeys((".iob", ".conll", ".bio"), "iob2"),
+    ".ndjson": "jsonl",
+    ".htm": "html",
+}
 
 
 def _xml_records(path: Path) -> Iterator[Record]:
@@ -41,26 +77,40 @@ def _xml_read(path: Path) -> Iterator[Document]:
     return documents(_xml_records(path))
 
 
+# `.gz` may follow any of them that is not binary.
 _READERS: dict[str, Reader] = {
-    **dict.fromkeys((".iob2", ".iob", ".conll", ".tsv", ".bio"), iob2.read),
-    **dict.fromkeys((".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz"), jsonl.read),
-    **dict.fromkeys((".xml", ".nxml", ".xml.gz", ".nxml.gz"), _xml_read),
-    **dict.fromkeys(
-        (".pubtator", ".pubtator.txt", ".pubtator.gz", ".pubtator.txt.gz"), pubtator.read
-    ),
+    **dict.fromkeys((".iob2", ".iob", ".conll", ".tsv", ".bio", ".iobes"), iob2.read),
+    **dict.fromkeys((".jsonl", ".ndjson"), jsonl.read),
+    **dict.fromkeys((".xml", ".nxml"), _xml_read),
+    **dict.fromkeys((".pubtator", ".pubtator.txt"), pubtator.read),
+    ".parquet": parquet.read,
+    ".spacy": docbin.read,
+    **dict.fromkeys((".bioc", ".bioc.gz"), bioc_xml.read),
+    **dict.fromkeys((".json", ".json.gz"), bioc_json.read),
     ".txt": text.read,
     ".ann": brat.read,
+}
+# Names that are no suffix.
+_NAMED: dict[str, Reader] = {
+    "brat": brat.read,
+    **dict.fromkeys(("pubmed", "jats"), _xml_read),
 }
 # What an XML file is, its root element says.
 _ROOTS: dict[str, Callable[[Path], Iterator[Record]]] = {
     **dict.fromkeys(pubmed.ROOTS, pubmed.records),
     **dict.fromkeys(jats.ROOTS, jats.records),
+    bioc_xml.ROOT: bioc_xml.records,
 }
 # The formats whose readers go on after a record that is no document.
 _RECORDS: dict[Reader, Callable[[Path], Iterator[Record]]] = {
     jsonl.read: jsonl.records,
+    brat.read: brat.records,
+    parquet.read: parquet.records,
+    docbin.read: docbin.records,
     _xml_read: _xml_records,
     pubtator.read: pubtator.records,
+    bioc_xml.read: bioc_xml.records,
+    bioc_json.read: bioc_json.records,
 }
 
 
@@ -76,17 +126,90 @@ def read(path: Path | str) -> Iterator[Document]:
     return _checked_reader(Path(path))(Path(path))
 
 
-def records(path: Path | str) -> Iterator[Record]:
+def records(path: Path | str, format: str | None = None) -> Iterator[Record]:
     """Read as `read` does, but give what is no document as `Rejected`, and go on.
 
     A file that cannot be read any further is one `Rejected` more.
 
+    Args:
+        path: A file, or a folder of brat's.
+        format: Its name, or a suffix without its full stop; by default the suffix says it.
+
     Raises:
         MissingInputError: If there is no such file or folder.
         InputError: If the suffix is not known.
+        ConfigError: If the format is not known.
     """
-    reader = _checked_reader(Path(path))
+    reader = _checked_reader(Path(path), format)
     return _to_the_end(_RECORDS.get(reader, reader), Path(path))
+
+
+def write(documents: Iterable[Document], path: Path | str, format: str | None = None) -> None:
+    """Write documents to a file, or a folder of brat's; the file is there when it is whole.
+
+    Args:
+        documents: As they come.
+        path: The file is packed if its name ends in `.gz`.
+        format: One of `FORMATS` or `BINARY_FORMATS`; by default the suffix says which.
+
+    Raises:
+        InputError: If the format cannot hold the documents.
+        OutputError: If the file cannot be written, or the suffix is not known.
+        ConfigError: If the format is not known.
+        MissingDependencyError: If the format needs a package that is not installed.
+    """
+    path = Path(path)
+    name = format_of(path, format)
+    if name == "brat":
+        brat.write_dir(documents, path)
+        return
+    with text.replacing(path) as draft:
+        if name in BINARY_FORMATS:
+            with text.open_binary_output(draft) as binary:
+                BINARY_FORMATS[name](documents, binary)
+        else:
+            with text.open_output(draft) as stream:
+                FORMATS[name](documents, stream)
+
+
+def write_stream(documents: Iterable[Document], stream: TextIO, format: str) -> None:
+    """Write documents to a text stream such as standard output; bytes go to what is below it.
+
+    Raises:
+        InputError: If the format cannot hold the documents.
+        MissingDependencyError: If the format needs a package that is not installed.
+    """
+    if format in BINARY_FORMATS:
+        BINARY_FORMATS[format](documents, cast(BinaryIO, stream.buffer))
+    else:
+        FORMATS[format](documents, stream)
+
+
+def format_of(path: Path | str, format: str | None = None) -> str:
+    """The name of the format in which `write` writes to a path.
+
+    Raises:
+        OutputError: If the suffix is not known, or `.gz` follows a format that packs itself.
+        ConfigError: If the format is given and not known.
+    """
+    path = Path(path)
+    name = path.name.lower()
+    if format is not None:
+        if format not in FORMATS and format not in BINARY_FORMATS:
+            raise ConfigError(f"format `{format}`: {nearest(format, (*FORMATS, *BINARY_FORMATS))}")
+        found: str | None = format
+    elif path.is_dir():
+        found = "brat"
+    else:
+        plain = name.removesuffix(".gz")
+        found = next((_WRITTEN[end] for end in _WRITTEN if plain.endswith(end)), None)
+    if found is None:
+        raise OutputError(
+            f"{path}: unknown suffix `{path.suffix}`, expected one of {', '.join(_WRITTEN)}"
+        )
+    if found in BINARY_FORMATS and name.endswith(".gz"):
+        raise OutputError(f"{path}: `{found}` is packed already. Leave out `.gz`.")
+    return found
 
 
 def read_strict(path: Path | str) -> Iterator[Document]:
@@ -142,11 +265,16 @@ def _to_the_end(read_records: Callable[[Path], Iterator[Record]], path: Path) ->
         yield Rejected(str(path), str(error).removeprefix(f"{path}: "))
 
 
-def _checked_reader(path: Path) -> Reader:
-    if path.is_dir():
-        return brat.read
+def _checked_reader(path: Path, format: str | None = None) -> Reader:
     if not path.exists():
         raise MissingInputError(f"{path}: no such file or folder")
+    if format is not None:
+        if reader := _NAMED.get(format) or _reader(Path(f"-.{format}")):
+            return reader
+        known = [*_NAMED, *(suffix.removeprefix(".") for suffix in _READERS)]
+        raise ConfigError(f"format `{format}`: {nearest(format, known)}")
+    if path.is_dir():
+        return brat.read
     if reader := _reader(path):
         return reader
     raise InputError(
@@ -155,5 +283,5 @@ def _checked_reader(path: Path) -> Reader:
 
 
 def _reader(path: Path) -> Reader | None:
-    name = path.name.lower()
+    name = path.name.lower().removesuffix(".gz")
     return next((reader for suffix, reader in _READERS.items() if name.endswith(suffix)), None)

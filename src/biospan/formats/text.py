@@ -182,6 +182,18 @@ def open_output(path: Path | str) -> TextIO:
     return io.TextIOWrapper(packed, encoding="utf-8", newline="\n")
 
 
+def open_binary_output(path: Path | str) -> BinaryIO:
+    """Open a file for writing bytes.
+
+    Raises:
+        OutputError: If it cannot be created.
+    """
+    try:
+        return open(path, "wb")
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+
+
 def write(documents: Iterable[Document], stream: TextIO) -> None:
     """Write the text of one document, and nothing else; U+FFFD for each lone surrogate.
 
@@ -198,32 +210,32 @@ def write(documents: Iterable[Document], stream: TextIO) -> None:
 
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
-    """A path to write at, which takes the place of `path` when all went well.
+    """A file to write at, which takes the place of `path` when all went well.
 
-    So there is never half a file under the final name. What is there and no ordinary file (a
-    folder, a pipe, a device) is written to as it is; a link keeps leading to its file.
+    So there is never half a file under the final name. What is there and no ordinary file (a pipe,
+    a device) is written to as it is; a link keeps leading to its file.
 
     Raises:
-        OutputError: If the file cannot be put in its place.
+        OutputError: If the file cannot be created.
     """
-    path = Path(os.path.realpath(path))
-    if path.exists() and not path.is_file():
+    path = Path(path).absolute()
+    if path.is_relative_to("/dev") or (path.exists() and not path.is_file()):
         yield path
         return
+    real = Path(os.path.realpath(path))
     # Beside it, because a rename is one step within a file system only; the suffix stays.
-    draft = path.with_name(f".{os.getpid()}-{path.name}")
+    draft = real.with_name(f".{os.getpid()}-{real.name}")
     try:
-        yield draft
-        if path.exists():
-            shutil.copymode(path, draft)
-        draft.replace(path)
+        draft.touch()
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+    try:
+        yield draft
+        if real.exists():
+            shutil.copymode(real, draft)
+        draft.replace(real)
     finally:
-        if draft.is_dir():
-            shutil.rmtree(draft)
-        else:
-            draft.unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
 
 
 def _line(data: bytes, where: str, position: int) -> str | Rejected:
