@@ -4,7 +4,6 @@ White space in markup is the file's layout: each run of blanks, tabs and newline
 there is none at the ends of a passage. Other spaces (no-break, thin) stay, they were typed.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +17,6 @@ from biospan.formats.text import open_unpacked
 
 # A formula's source stands beside its signs in some files; it is no text.
 FORMULA_SOURCES = frozenset({"annotation", "annotation-xml", "tex-math"})
-_LAYOUT = re.compile(r"[ \t\r\n]{2,}|[\t\r\n]")
 
 
 class Part(NamedTuple):
@@ -87,6 +85,23 @@ def to_document(parts: Iterable[Part], document_id: str, metadata: Mapping[str, 
     return Document("\n".join(texts), document_id, tuple(passages), metadata=said)
 
 
+def find(element: Element, *path: str) -> Element | None:
+    """The first child of a name, its first child of the next name, and so on."""
+    # Several times as quick as `element.find` with a path, which the standard library interprets.
+    found: Element | None = element
+    for name in path:
+        if found is None:
+            break
+        found = found.find(name)
+    return found
+
+
+def find_all(element: Element, *path: str) -> list[Element]:
+    """All children of the last name, of what `find` gives for the names before it."""
+    parent = find(element, *path[:-1])
+    return [] if parent is None else parent.findall(path[-1])
+
+
 def flatten(element: Element | None) -> str:
     """The text in an element, without markup; empty for None."""
     if element is None:
@@ -99,7 +114,11 @@ def flatten(element: Element | None) -> str:
 
 def tidy(text: str) -> str:
     """A text without the white space of a file's layout."""
-    return _LAYOUT.sub(" ", text).strip(" ")
+    # Many times as quick as a regular expression; a run of blanks is half as long each time.
+    text = text.replace("\n", " ").replace("\t", " ").replace("\r", " ")
+    while "  " in text:
+        text = text.replace("  ", " ")
+    return text.strip(" ")
 
 
 def local_name(element: Element) -> str:

@@ -17,7 +17,7 @@ from xml.etree.ElementTree import Element
 from biospan.document import Document
 from biospan.errors import InputError
 from biospan.formats import markup, record
-from biospan.formats.markup import Part, flatten
+from biospan.formats.markup import Part, find, find_all, flatten
 from biospan.formats.record import Record
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def records(path: Path | str) -> Iterator[Record]:
         if element.tag == _DELETED:
             left_out["deleted PMID"] += len(element.findall("PMID"))
             return None
-        left_out["OtherAbstract"] += len(element.findall("MedlineCitation/OtherAbstract"))
+        left_out["OtherAbstract"] += len(find_all(element, "MedlineCitation", "OtherAbstract"))
         return _document(element)
 
     yield from markup.documents(path, (*_ARTICLES, _DELETED), to_document)
@@ -85,7 +85,7 @@ def _document(element: Element) -> Document:
     """
     book = element.find("BookDocument")
     citation = element.find("MedlineCitation") if book is None else book
-    article = element.find("MedlineCitation/Article") if book is None else book
+    article = find(element, "MedlineCitation", "Article") if book is None else book
     if citation is None or article is None:
         raise InputError("neither `MedlineCitation` with `Article` nor `BookDocument` is there")
     pmid = citation.find("PMID")
@@ -107,10 +107,10 @@ def _document(element: Element) -> Document:
 
 
 def _parts(article: Element) -> Iterator[Part]:
-    titles = ("ArticleTitle", "VernacularTitle", "Book/BookTitle")
-    texts = (flatten(article.find(name)) for name in titles)
+    titles = (("ArticleTitle",), ("VernacularTitle",), ("Book", "BookTitle"))
+    texts = (flatten(find(article, *path)) for path in titles)
     yield Part("title", next(filter(None, texts), ""))
-    for element in article.iterfind("Abstract/AbstractText"):
+    for element in find_all(article, "Abstract", "AbstractText"):
         section = markup.tidy(element.get("Label") or element.get("NlmCategory") or "")
         yield Part("abstract", flatten(element), "" if section in _NO_SECTION else section)
 
@@ -118,24 +118,28 @@ def _parts(article: Element) -> Iterator[Part]:
 def _identifiers(record: Element, article: Element) -> dict[str, str]:
     """The article's own identifiers by type; those of its references stand deeper."""
     found: dict[str, str] = {}
-    for element in article.iterfind("ELocationID"):
+    for element in article.findall("ELocationID"):
         if element.get("ValidYN") != "N":
             found.setdefault(element.get("EIdType", ""), flatten(element))
-    for path in ("PubmedData", "PubmedBookData", "BookDocument"):
-        for element in record.iterfind(f"{path}/ArticleIdList/ArticleId"):
+    for parent in ("PubmedData", "PubmedBookData", "BookDocument"):
+        for element in find_all(record, parent, "ArticleIdList", "ArticleId"):
             found[element.get("IdType", "")] = flatten(element)
     return found
 
 
 def _year(article: Element) -> str:
     """The year of publication; the first of those that a `MedlineDate` spans."""
-    for path in ("Journal/JournalIssue/PubDate", "Book/PubDate", "ContributionDate"):
+    for path in (
+        ("Journal", "JournalIssue", "PubDate"),
+        ("Book", "PubDate"),
+        ("ContributionDate",),
+    ):
         for name in ("Year", "MedlineDate"):
-            if match := _YEAR.search(flatten(article.find(f"{path}/{name}"))):
+            if match := _YEAR.search(flatten(find(article, *path, name))):
                 return match[0]
     return ""
 
 
 def _journal(article: Element) -> str:
-    abbreviation = flatten(article.find("Journal/ISOAbbreviation"))
-    return abbreviation or flatten(article.find("Journal/Title"))
+    abbreviation = flatten(find(article, "Journal", "ISOAbbreviation"))
+    return abbreviation or flatten(find(article, "Journal", "Title"))
