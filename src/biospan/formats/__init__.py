@@ -58,6 +58,8 @@ BINARY_FORMATS: Mapping[str, BinaryWriter] = MappingProxyType(
 _WRITTEN: dict[str, str] = {
     ".pubtator.txt": "pubtator",
     **{f".{name}": name for name in (*FORMATS, *BINARY_FORMATS) if name != "brat"},
+    **dict.fromkeys((".bioc", ".bioc.xml", ".xml"), "bioc-xml"),
+    ".json": "bioc-json",
     **dict.fromkeys((".iob", ".conll", ".bio"), "iob2"),
     ".ndjson": "jsonl",
     ".htm": "html",
@@ -85,8 +87,8 @@ _READERS: dict[str, Reader] = {
     **dict.fromkeys((".pubtator", ".pubtator.txt"), pubtator.read),
     ".parquet": parquet.read,
     ".spacy": docbin.read,
-    **dict.fromkeys((".bioc", ".bioc.gz"), bioc_xml.read),
-    **dict.fromkeys((".json", ".json.gz"), bioc_json.read),
+    **dict.fromkeys((".bioc", ".bioc-xml"), bioc_xml.read),
+    **dict.fromkeys((".json", ".bioc-json"), bioc_json.read),
     ".txt": text.read,
     ".ann": brat.read,
 }
