@@ -1,0 +1,128 @@
+"""A shard's work: read its records, mark their entities, write its file. Nothing else decides it.
+
+Which process does it, which shards it did before and how many others there are make no difference
+to a single byte: documents of different shards never share a call of the model.
+"""
+
+import hashlib
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from biospan import formats
+from biospan.document import Document
+from biospan.errors import ConfigError
+from biospan.formats.record import Rejected
+from biospan.jobs import commit
+from biospan.jobs.journal import Part
+from biospan.jobs.plan import Shard
+from biospan.jobs.reader import Reader
+from biospan.jobs.settings import Settings, Work, part_name
+from biospan.tagger import ERROR_KEY
+
+
+class Worker:
+    """Does shards one after the other. It remembers where it is in a file, to read on from there.
+
+    Args:
+        work: What is to be done.
+
+    Raises:
+        ConfigError: If the annotator here is another than the job began with.
+        ModelError: If it cannot be loaded.
+    """
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._reader = Reader(work.inputs)
+        self._annotator = work.settings.load(work.settings.threads)
+        if self._annotator.fingerprint != work.fingerprint:
+            raise ConfigError(
+                f"model: this worker has `{self._annotator.fingerprint}`, the job began with "
+                f"`{work.fingerprint}`. All hosts need the same model, software and processor."
+            )
+
+    def annotate(self, shard: Shard) -> tuple[Part, Path]:
+        """Do a shard.
+
+        Returns:
+            What is in its file, and the draft of the file.
+
+        Raises:
+            InputError: If an input changed since the job was planned.
+            ModelError: If the model fails; that is no fault of a document.
+            OSError: If the disk is full or fails.
+        """
+        settings = self._work.settings
+        rows: list[tuple[int, dict[str, Any]]] = []
+        annotated = 0
+
+        def kept() -> Iterator[Document]:
+            nonlocal annotated
+            waiting: deque[int] = deque()
+            for document in self._annotator.tag_many(self._documents(shard, waiting, rows)):
+                ordinal = waiting.popleft()
+                if reason := document.metadata.get(ERROR_KEY):
+                    rows.append((ordinal, self._reject(ordinal, reason, document_id=document.id)))
+                else:
+                    annotated += 1
+                    yield _filtered(document, settings)
+
+        name = part_name(shard.index, settings)
+        draft = commit.new_draft(self._work.folder, name)
+        try:
+            _write(kept(), draft, settings)
+            self._reader.check(shard)
+            rows.sort(key=lambda row: row[0])
+            rejects = tuple(row for _, row in rows)
+            size, sha256 = draft.stat().st_size, digest(draft)
+            part = Part(shard.index, name, size, sha256, annotated, len(shard.skip), rejects)
+            if part.n_records != shard.count:
+                raise RuntimeError(f"{name}: {part.n_records} records of {shard.count}")
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
+        return part, draft
+
+    def _documents(
+        self, shard: Shard, waiting: "deque[int]", rows: list[tuple[int, dict[str, Any]]]
+    ) -> Iterator[Document]:
+        skip = {shard.first + position for position in shard.skip}
+        for ordinal, record in self._reader.take(shard.first, shard.count):
+            if isinstance(record, Rejected):
+                rows.append((ordinal, self._reject(ordinal, record.reason, where=record.where)))
+            elif ordinal not in skip:
+                waiting.append(ordinal)
+                yield record
+
+    def _reject(
+        self, ordinal: int, reason: str, *, where: str = "", document_id: str = ""
+    ) -> dict[str, Any]:
+        path, number = self._reader.place(ordinal)
+        where = where or f"{path}, record {number}"
+        return {"file": path, "where": where, "id": document_id, "reason": reason}
+
+
+def digest(path: Path) -> str:
+    """The sha256 of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _filtered(document: Document, settings: Settings) -> Document:
+    return document.with_entities(
+        entity
+        for entity in document.entities
+        if (not settings.labels or entity.label in settings.labels)
+        and (entity.score is None or entity.score >= settings.min_score)
+    )
+
+
+def _write(documents: Iterator[Document], draft: Path, settings: Settings) -> None:
+    if binary_writer := formats.BINARY_FORMATS.get(settings.format):
+        with draft.open("wb") as stream:
+            binary_writer(documents, stream)
+    else:
+        with commit.open_text(draft, packed=settings.packed) as text:
+            formats.FORMATS[settings.format](documents, text)
