@@ -112,7 +112,7 @@ def from_document(document: Document) -> dict[str, Any]:
     passages = list(_covering(document))
     starts = [passage.start for passage in passages]
     held: list[list[dict[str, Any]]] = [[] for _ in passages]
-    outside = []
+    outside: list[dict[str, Any]] = []
     for number, entity in enumerate(document.entities, start=1):
         place = bisect_right(starts, entity.start) - 1
         inside = place >= 0 and entity.end <= passages[place].end

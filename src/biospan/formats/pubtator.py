@@ -121,8 +121,8 @@ def _record(lines: list[_Line], path: Path | str, skipped: Counter[str]) -> Reco
     if not match or match[2] != "t":
         return Rejected(f"{path}:{number}", f"got `{lines[0][1]:.40}`, expected `PMID|t|title`")
     name, title = match[1], match[3]
-    texts = [text for _, line in lines[1:] if (text := _TEXT.match(line))]
-    abstract = "\n".join(text[3] for text in texts) if texts else None
+    abstracts = [found[3] for _, line in lines[1:] if (found := _TEXT.match(line))]
+    abstract = "\n".join(abstracts) if abstracts else None
     text, passages, dropped = _laid_out(title, abstract)
     entities: list[Entity] = []
     problems: list[tuple[int, str]] = []
