@@ -15,19 +15,23 @@ import typer.core
 
 from biospan import highlight
 from biospan.cli import (
+    annotate,
     check,
     compare,
     convert,
     corpus,
     evaluate,
     export,
+    fetch,
     pretrain,
     rate_test,
     report,
     search,
+    stats,
     tag,
     teach,
     train,
+    verify,
 )
 from biospan.errors import BiospanError
 
@@ -58,12 +62,16 @@ app = typer.Typer(
     help="Marks proteins, DNA, RNA, cell types and cell lines in biomedical text.",
 )
 app.command("tag")(tag.tag)
+app.command("annotate")(annotate.annotate)
+app.command("verify")(verify.verify)
+app.command("stats")(stats.stats)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("check")(check.check)
 app.command("convert")(convert.convert)
 app.command("corpus")(corpus.corpus)
+app.command("fetch")(fetch.fetch)
 app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("pretrain")(pretrain.pretrain)

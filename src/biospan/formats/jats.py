@@ -70,6 +70,11 @@ def identifiers(article: Element) -> dict[str, str]:
     return found
 
 
+def pmcid(article: Element) -> str:
+    """The PMC id of an article, `PMC1`; empty if it has none."""
+    return identifiers(article).get("pmcid", "")
+
+
 def _document(article: Element) -> Document:
     front = article.find("{*}front")
     meta = article.find("{*}front/{*}article-meta")

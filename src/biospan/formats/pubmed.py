@@ -22,8 +22,8 @@ from biospan.formats.record import Record
 
 logger = logging.getLogger(__name__)
 
-_ARTICLES = ("PubmedArticle", "PubmedBookArticle")
-ROOTS = ("PubmedArticleSet", "PubmedBookArticleSet", *_ARTICLES)
+ARTICLES = ("PubmedArticle", "PubmedBookArticle")
+ROOTS = ("PubmedArticleSet", "PubmedBookArticleSet", *ARTICLES)
 _DELETED = "DeleteCitation"
 _YEAR = re.compile(r"[12][0-9]{3}")
 _NO_SECTION = ("UNASSIGNED", "UNLABELLED")  # what the file calls a part without a label
@@ -55,7 +55,7 @@ def records(path: Path | str) -> Iterator[Record]:
         left_out["OtherAbstract"] += len(find_all(element, "MedlineCitation", "OtherAbstract"))
         return _document(element)
 
-    yield from markup.documents(path, (*_ARTICLES, _DELETED), to_document)
+    yield from markup.documents(path, (*ARTICLES, _DELETED), to_document)
     if counts := ", ".join(f"{n:,} x {what}" for what, n in sorted(left_out.items()) if n):
         logger.warning("%s: read without %s", path, counts)
 
@@ -77,6 +77,13 @@ def deletions(path: Path | str) -> Iterator[str]:
     yield from deleted
 
 
+def pmid(record: Element) -> str:
+    """The PMID of an article or a book; empty if it has none."""
+    return flatten(find(record, "MedlineCitation", "PMID")) or flatten(
+        find(record, "BookDocument", "PMID")
+    )
+
+
 def _document(element: Element) -> Document:
     """The document of an article, or of a book or a chapter of one.
 
@@ -88,11 +95,10 @@ def _document(element: Element) -> Document:
     article = find(element, "MedlineCitation", "Article") if book is None else book
     if citation is None or article is None:
         raise InputError("neither `MedlineCitation` with `Article` nor `BookDocument` is there")
-    pmid = citation.find("PMID")
-    number = flatten(pmid)
-    if pmid is None or not number:
+    number = citation.find("PMID")
+    if number is None or not flatten(number):
         raise InputError("no PMID")
-    version = pmid.get("Version", "1")
+    version = number.get("Version", "1")
     identifiers = _identifiers(element, article)
     languages = " ".join(map(flatten, article.findall("Language")))
     metadata = {
@@ -103,7 +109,7 @@ def _document(element: Element) -> Document:
         "pmcid": identifiers.get("pmc", ""),
         "language": languages if languages != "eng" else "",
     }
-    return markup.to_document(_parts(article), number, metadata)
+    return markup.to_document(_parts(article), flatten(number), metadata)
 
 
 def _parts(article: Element) -> Iterator[Part]:
