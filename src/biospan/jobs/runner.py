@@ -1,5 +1,6 @@
 """Workers of this machine: processes that do shards, watched by the one that commits."""
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -16,6 +17,8 @@ from biospan.jobs.journal import Part
 from biospan.jobs.plan import Shard
 from biospan.jobs.settings import Work
 from biospan.jobs.shard import Worker
+
+logger = logging.getLogger(__name__)
 
 MAX_DEATHS = 3  # of workers, by one shard
 _PATIENCE = 0.2  # seconds after which the signal to stop is looked at again
@@ -41,11 +44,48 @@ class _Process:
         with suppress(OSError):  # it is dead, which reading from it will tell
             self.pipe.send(shard)
 
+    def message(self) -> tuple[Part, Path] | Exception | str | None:
+        """What it says: a finished part, an error, a message for the user; None if it is dead."""
+        try:
+            message: tuple[Part, Path] | Exception | str = self.pipe.recv()
+        except (EOFError, OSError):
+            return None
+        return message
+
     def end(self) -> int | None:
         self.pipe.close()
         self._process.kill()
         self._process.join()
         return self._process.exitcode
+
+
+class _Crew:
+    """The workers by number, none of them idle."""
+
+    def __init__(self, work: Work, agenda: Agenda) -> None:
+        self._work = work
+        self._agenda = agenda
+        self._deaths: Counter[int] = Counter()
+        self.workers: dict[int, _Process] = {}
+
+    def employ(self, number: int) -> None:
+        """Give a worker its next shard, and dismiss it if there is none."""
+        shard = self._agenda.next(number)
+        if shard is not None:
+            if number not in self.workers:
+                self.workers[number] = _Process(self._work)
+            self.workers[number].give(shard)
+        elif number in self.workers:
+            self.workers.pop(number).end()
+
+    def bury(self, number: int) -> None:
+        """Have the shard of a dead worker done by another."""
+        worker = self.workers.pop(number)
+        code, shard = worker.end(), worker.shard
+        if shard is not None:
+            self._deaths[shard.index] += 1
+            check_deaths(shard, self._deaths[shard.index], code)
+            self._agenda.put_back(shard)
 
 
 def run(
@@ -72,67 +112,66 @@ def run(
         BiospanError: That a worker raised, or if a shard goes on ending its workers.
         OSError: If the disk is full or fails.
     """
-    workers: dict[int, _Process] = {}
-    deaths: Counter[int] = Counter()
-
-    def give(number: int) -> None:
-        shard = agenda.next(number)
-        if shard is None:
-            if number in workers:
-                workers.pop(number).end()
-            return
-        if number not in workers:
-            workers[number] = _Process(work)
-        workers[number].give(shard)
-
+    crew = _Crew(work, agenda)
+    said: set[str] = set()
     try:
         for number in range(n_workers):
-            give(number)
-        while workers:
-            ready = connection.wait([worker.pipe for worker in workers.values()], _PATIENCE)
+            crew.employ(number)
+        while crew.workers:
+            ready = connection.wait([worker.pipe for worker in crew.workers.values()], _PATIENCE)
             if should_stop():
                 raise StoppedError("stopped; the same command goes on")
-            for number, worker in list(workers.items()):
+            for number, worker in list(crew.workers.items()):
                 if worker.pipe not in ready:
                     continue
-                shard, message = worker.shard, _message(worker)
-                if isinstance(message, Exception):
-                    raise message
-                if message is not None:
-                    commit(*message)
-                elif shard is not None:
-                    deaths[shard.index] += 1
-                    code = workers.pop(number).end()
-                    _check_deaths(shard, deaths[shard.index], code)
-                    agenda.put_back(shard)
-                give(number)
+                match worker.message():
+                    case Exception() as error:
+                        raise error
+                    case str(text):
+                        if text not in said:  # of a file that several workers read
+                            logger.warning("%s", text)
+                        said.add(text)
+                        continue
+                    case None:
+                        crew.bury(number)
+                    case part, draft:
+                        commit(part, draft)
+                crew.employ(number)
     finally:
-        for worker in workers.values():
+        for worker in crew.workers.values():
             worker.end()
 
 
-def _message(worker: _Process) -> tuple[Part, Path] | Exception | None:
-    """What a worker says; None if it is dead."""
-    try:
-        message: tuple[Part, Path] | Exception = worker.pipe.recv()
-    except (EOFError, OSError):
-        return None
-    return message
+def check_deaths(shard: Shard, n_deaths: int, how: object) -> None:
+    """Give up on a shard that has ended too many workers.
 
-
-def _check_deaths(shard: Shard, n_deaths: int, code: int | None) -> None:
+    Raises:
+        BiospanError: If it has; `how` they ended is for the message.
+    """
     if n_deaths >= MAX_DEATHS:
         raise BiospanError(
             f"part {shard.index} (records {shard.first + 1:,} to {shard.first + shard.count:,} of "
-            f"all inputs): {n_deaths} workers ended with {code} at it, perhaps for want of "
+            f"all inputs): {n_deaths} workers ended with {how} at it, perhaps for want of "
             "memory. Take fewer --workers, and run the same command again to go on."
         )
+
+
+class _Told(logging.Handler):
+    """Has the process that commits say what a worker has to say."""
+
+    def __init__(self, pipe: connection.Connection) -> None:
+        super().__init__(logging.WARNING)
+        self._pipe = pipe
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._pipe.send(record.getMessage())
 
 
 def _serve(work: Work, pipe: connection.Connection) -> None:
     """Do shards that come through a pipe until it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that commits decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    logging.getLogger().addHandler(_Told(pipe))
     try:
         worker = Worker(work)
         while True:

@@ -1,0 +1,115 @@
+"""Workers on a Ray cluster: the same shards, done and committed the same way.
+
+Inputs and the job's folder lie where all hosts see them under the same path. A cluster that is
+running is joined (`RAY_ADDRESS`, or one on this machine); else one is begun on this machine, for
+this machine alone: no dashboard, no usage reports.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from biospan.errors import BiospanError, MissingDependencyError, StoppedError
+from biospan.jobs.agenda import Agenda
+from biospan.jobs.journal import Part
+from biospan.jobs.plan import Shard
+from biospan.jobs.runner import Commit, check_deaths
+from biospan.jobs.settings import Work
+from biospan.jobs.shard import Worker
+
+_PATIENCE = 0.5  # seconds after which the signal to stop is looked at again
+
+
+class _Crew:
+    """The actors by number, each at a shard."""
+
+    def __init__(self, ray: Any, work: Work, agenda: Agenda) -> None:
+        self._ray = ray
+        self._agenda = agenda
+        # One processor each, on whatever host has one free.
+        self._actor = ray.remote(num_cpus=work.settings.threads, max_restarts=0)(Worker)
+        self._work = ray.put(work)
+        self._actors: dict[int, Any] = {}
+        self._deaths: Counter[int] = Counter()
+        self.tasks: dict[Any, tuple[int, Shard]] = {}
+
+    def employ(self, number: int) -> None:
+        """Give a worker its next shard, and dismiss it if there is none."""
+        shard = self._agenda.next(number)
+        if shard is not None:
+            if number not in self._actors:
+                self._actors[number] = self._actor.remote(self._work)
+            self.tasks[self._actors[number].annotate.remote(shard)] = number, shard
+        elif number in self._actors:
+            self._ray.kill(self._actors.pop(number))
+
+    def result(self, task: Any) -> tuple[int, tuple[Part, Path] | None]:
+        """Who did a finished task, and the part; None if the worker or its host died at it."""
+        number, shard = self.tasks.pop(task)
+        try:
+            return number, self._ray.get(task)
+        except self._ray.exceptions.RayTaskError as error:
+            if isinstance(error.cause, BiospanError | OSError):
+                raise error.cause from error
+            raise
+        except self._ray.exceptions.RayError as error:  # the actor is gone, or its host
+            del self._actors[number]
+            self._deaths[shard.index] += 1
+            check_deaths(shard, self._deaths[shard.index], type(error).__name__)
+            self._agenda.put_back(shard)
+            return number, None
+
+    def dismiss(self) -> None:
+        """End all workers, whatever they are at."""
+        for actor in self._actors.values():
+            self._ray.kill(actor)
+
+
+def run(
+    work: Work,
+    agenda: Agenda,
+    n_workers: int,
+    commit: Commit,
+    should_stop: Callable[[], bool],
+) -> None:
+    """Have all shards of an agenda done by actors of a Ray cluster; see `runner.run`.
+
+    Raises:
+        MissingDependencyError: If ray is not installed.
+        StoppedError: If told to stop; what was committed stays.
+        BiospanError: That a worker raised, or if a shard goes on ending its workers.
+        OSError: If the disk is full or fails.
+    """
+    ray = _joined()
+    crew = _Crew(ray, work, agenda)
+    try:
+        for number in range(n_workers):
+            crew.employ(number)
+        while crew.tasks:
+            finished, _ = ray.wait(list(crew.tasks), timeout=_PATIENCE)
+            if should_stop():
+                raise StoppedError("stopped; the same command goes on")
+            for task in finished:
+                number, done = crew.result(task)
+                if done is not None:
+                    commit(*done)
+                crew.employ(number)
+    finally:
+        crew.dismiss()
+
+
+def _joined() -> Any:
+    """Ray, on a cluster."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+    except ImportError as error:
+        raise MissingDependencyError("ray", "cluster") from error
+    if not ray.is_initialized():
+        if os.environ.get("RAY_ADDRESS"):
+            ray.init(configure_logging=False)
+        else:
+            ray.init(include_dashboard=False, configure_logging=False)
+    return ray
