@@ -264,9 +264,9 @@ def _answer(data: bytes, database: _Database) -> _Answer:
     if opening is None:
         excerpt = " ".join(data[:1000].decode(errors="replace").split())
         raise _TryAgainError(f"expected `{database.root}`, got `{excerpt:.100}`")
-    end = data.rfind(b"</%s" % root)
-    if not opening[2] and end < 0:
-        raise _TryAgainError("an answer that is cut off")
+    head = data[: opening.start()] + b"<%s%s>" % (root, opening[1] or b"")
+    if opening[2]:
+        return _Answer(head, b"", set())
     found = set()
     try:
         for record in xml.cut(BytesIO(data), database.records):
@@ -275,8 +275,7 @@ def _answer(data: bytes, database: _Database) -> _Answer:
             found.add(database.identifier(xml.parse(record.content)))
     except InputError as error:
         raise _TryAgainError(f"a broken answer: {error}") from error
-    head = data[: opening.start()] + b"<%s%s>" % (root, opening[1] or b"")
-    return _Answer(head, data[opening.end() : end] if end >= 0 else b"", found)
+    return _Answer(head, data[opening.end() : data.rindex(b"</%s" % root)], found)
 
 
 def _seconds(said: str) -> float:

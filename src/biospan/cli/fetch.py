@@ -70,7 +70,7 @@ def _words(argument: str) -> list[str]:
         data = Path(argument).read_bytes()
     else:
         raise MissingInputError(
-            f"`{argument:.80}`: no such file, and no PMID such as 12345 and no PMC id such as PMC123"
+            f"`{argument:.80}`: no such file, and no PMID such as 12345 or PMC id such as PMC1"
         )
     try:
         return data.decode("utf-8-sig").split()
