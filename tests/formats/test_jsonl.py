@@ -1,5 +1,6 @@
 import gzip
 import io
+import tracemalloc
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 
 from biospan.document import Document, Entity, Passage, Sentence, Token
 from biospan.errors import InputError, MissingInputError
-from biospan.formats import jsonl
+from biospan.formats import jsonl, text
+from biospan.formats.record import Rejected
 
 
 def read_bytes(tmp_path: Path, data: bytes, name: str = "some.jsonl") -> list[Document]:
@@ -98,3 +100,59 @@ def test_damaged_gzip_is_an_input_error(tmp_path: Path, damage: Callable[[bytes]
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match="none"):
         list(jsonl.read(tmp_path / "none.jsonl"))
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
+def test_records_go_on_after_any_line(tmp_path: Path, name: str) -> None:
+    data = b'{"text": "a"}\n{"text": "\xe9"}\r\n\n{\n[]\n{"text": "b"}\n"\xff'
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    first, undecoded, broken, array, last, cut = jsonl.records(path)
+    assert (first, last) == (Document("a"), Document("b"))
+    rejected = [
+        record for record in (undecoded, broken, array, cut) if isinstance(record, Rejected)
+    ]
+    assert [record.where for record in rejected] == [f"{path}:{n}" for n in (2, 4, 5, 7)]
+    assert rejected[0].reason.startswith("byte 0xe9 at byte offset 24 is not UTF-8")
+    assert jsonl.examine(path)[1] == [str(record) for record in rejected]
+
+
+def test_a_line_that_is_too_long_is_never_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text, "MAX_LINE", 2**16)
+    path = tmp_path / "bomb.jsonl.gz"
+    longest = b'{"text": "%s"}\n' % (b"x" * (2**16 - 13))
+    path.write_bytes(gzip.compress(longest + b" " * 2**25 + b'\n{"text": "b"}\n' + b"[" * 2**25))
+    tracemalloc.start()
+    first, long, last, unended = jsonl.records(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert isinstance(first, Document)
+    assert len(longest) == 2**16
+    assert last == Document("b")
+    assert [str(r) for r in (long, unended)] == [
+        f"{path}:2: a line of 33,554,433 bytes; expected 65,536 at most",
+        f"{path}:4: a line of 33,554,432 bytes; expected 65,536 at most",
+    ]
+    assert peak < 2**21
+
+
+def test_a_file_that_was_written_long_ago_is_read() -> None:
+    path = Path(__file__).parent.parent / "data" / "jsonl" / "version1.jsonl"
+    first, second = jsonl.read(path)
+    assert [(e.text, e.score, e.id, e.source) for e in first.entities] == [
+        ("Quorin-α", 0.875, "UniProt:Q00000", None),
+        ("Zeta cells", None, None, "curator"),
+    ]
+    assert [p.section for p in first.passages] == ["", "METHODS"]
+    assert second == Document("")
+    assert written([first, second]) == path.read_text(encoding="ascii")
+
+
+def test_files_of_the_field_are_read() -> None:
+    path = Path(__file__).parent.parent / "data" / "jsonl" / "short.ndjson"
+    first, second = jsonl.read(path)
+    assert [(e.text, e.label) for e in first.entities] == [("Quorin-α", "protein")]
+    assert (second.id, second.text) == ("2", "\U0001f9ec zeta\nRNA")
+    assert [e.score for e in second.entities] == [1.0]

@@ -1,4 +1,5 @@
 import gzip
+import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -84,3 +85,60 @@ def test_an_output_is_packed_by_its_name_and_always_to_the_same_bytes(tmp_path: 
 def test_an_output_that_cannot_be_created_is_named(tmp_path: Path, name: str) -> None:
     with pytest.raises(OutputError, match=rf"none/{name}: cannot be written: No such file"):
         text.open_output(tmp_path / "none" / name)
+
+
+def test_a_file_of_the_field_is_read_as_it_is(tmp_path: Path) -> None:
+    path = Path(__file__).parent.parent / "data" / "text" / "windows.txt"
+    (found,) = text.read(path)
+    assert (found.id, found.text) == (
+        "windows",
+        "Quorin-α rises.\r\n\r\nZeta\u2028cells \U0001f9ec\x0c.",
+    )
+    with text.open_output(tmp_path / "a.txt") as stream:
+        text.write([found], stream)
+    assert (tmp_path / "a.txt").read_bytes() == path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+
+
+def test_plain_text_holds_one_document() -> None:
+    stream = io.StringIO()
+    text.write([Document("a\ud800")], stream)
+    assert stream.getvalue() == "a\ufffd"
+    with pytest.raises(InputError, match="one document, got several"):
+        text.write([Document("a"), Document("b")], stream)
+
+
+def test_a_file_is_replaced_when_all_went_well(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl.gz"
+    path.write_text("old")
+    path.chmod(0o640)
+    with text.replacing(path) as draft:
+        assert draft.name.endswith("a.jsonl.gz")
+        draft.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert path.stat().st_mode & 0o777 == 0o640
+    stopped = text.replacing(path)
+    stopped.__enter__().write_text("half")
+    assert not stopped.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_links_stay_links_and_pipes_pipes(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "folder" / "file")
+    with text.replacing(tmp_path / "link") as draft:
+        draft.write_text("new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "folder" / "file").read_text() == "new"
+    for place in (Path("/dev/null"), tmp_path / "folder"):
+        with text.replacing(place) as draft:
+            assert draft == place
+
+
+def test_a_place_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OutputError, match=r"none/a: cannot be written: No such"),
+        text.replacing(tmp_path / "none" / "a"),
+    ):
+        pass
