@@ -81,7 +81,7 @@ def error(code: int, **headers: str) -> Answer:
 
 
 def body(text: str, **headers: str) -> Answer:
-    return lambda handler, fields: send(handler, text, **headers)
+    return lambda handler, fields: send(handler, text, code=200, **headers)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from biospan import formats
 from biospan.document import Document
 from biospan.errors import InputError, MissingInputError
-from biospan.formats import pubmed
+from biospan.formats import pubmed, xml
 from biospan.formats.record import Rejected
 from conftest import Outcome, small_tagger
 
@@ -176,10 +176,8 @@ def test_records_larger_than_any_real_one_are_rejected_alone(
 ) -> None:
     title = "<ArticleTitle>%s</ArticleTitle>"
     big, small = (ARTICLE % (n, title % ("a" * n)) for n in (5000, 5))
-    cut = pubmed.markup.xml.cut
-    monkeypatch.setattr(
-        pubmed.markup.xml, "cut", lambda stream, names: cut(stream, names, max_bytes=1000)
-    )
+    cut = xml.cut
+    monkeypatch.setattr(xml, "cut", lambda stream, names: cut(stream, names, max_bytes=1000))
     rejected, document = formats.records(put(tmp_path, big, small))
     assert isinstance(rejected, Rejected)
     assert "larger than 64 MiB" in rejected.reason
