@@ -8,7 +8,7 @@ file belongs to is not known here.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import BinaryIO, TextIO, cast
+from typing import BinaryIO, TextIO
 
 from biospan.document import Document
 from biospan.errors import ConfigError, InputError, MissingInputError, OutputError, nearest
@@ -182,7 +182,7 @@ def write_stream(documents: Iterable[Document], stream: TextIO, format: str) -> 
         MissingDependencyError: If the format needs a package that is not installed.
     """
     if format in BINARY_FORMATS:
-        BINARY_FORMATS[format](documents, cast(BinaryIO, stream.buffer))
+        BINARY_FORMATS[format](documents, stream.buffer)
     else:
         FORMATS[format](documents, stream)
 
