@@ -50,15 +50,8 @@ def records(path: Path | str) -> Iterator[Record]:
         MissingDependencyError: If spaCy is not installed.
         InputError: If the file is not a DocBin, or too large.
     """
-    tokens, vocab = _spacy()
     skipped: Counter[str] = Counter()
-    try:
-        docs = list(tokens.DocBin().from_bytes(_checked(path)).get_docs(vocab))
-    except InputError:
-        raise
-    except Exception as error:  # whatever msgpack, NumPy and spaCy make of bytes from anyone
-        raise InputError(f"{path}: not a spaCy DocBin: {error!r:.200}") from error
-    for number, doc in enumerate(docs, start=1):
+    for number, doc in enumerate(_docs(path), start=1):
         try:
             yield _document(doc, number, skipped)
         except (InputError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -79,6 +72,15 @@ def write(documents: Iterable[Document], stream: BinaryIO) -> None:
     for document in documents:
         packed.add(_doc(document, tokens, vocab))
     stream.write(packed.to_bytes())
+
+
+def _docs(path: Path | str) -> Iterator[Any]:
+    tokens, vocab = _spacy()
+    data = _checked(path)
+    try:
+        yield from tokens.DocBin().from_bytes(data).get_docs(vocab)
+    except Exception as error:  # whatever msgpack, NumPy and spaCy make of bytes from anyone
+        raise InputError(f"{path}: not a spaCy DocBin: {error!r:.200}") from error
 
 
 def _doc(document: Document, tokens: Any, vocab: Any) -> Any:
