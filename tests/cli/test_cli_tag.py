@@ -452,3 +452,33 @@ def test_the_page_names_its_documents(run_cli: RunCli, tmp_path: Path) -> None:
     content = page.read_text(encoding="utf-8")
     assert content.index("<h2>1</h2>") < content.index("IL-2 gene")
     assert content.index("IL-2 gene") < content.index("<h2>2</h2>") < content.index("HL-60")
+
+
+@pytest.mark.parametrize("name", ["parquet", "spacy"])
+def test_formats_of_bytes_are_written_to_a_file(
+    run_cli: RunCli, tagger: Tagger, tmp_path: Path, name: str
+) -> None:
+    pytest.importorskip({"parquet": "pyarrow", "spacy": "spacy"}[name])
+    path = tmp_path / f"out.{name}"
+    assert run_cli("tag", TEXT, "-f", name, "-o", path).code == 0
+    (document,) = formats.read(path)
+    assert document.entities == tagger.tag(TEXT).entities
+
+
+def test_every_format_but_text_is_one_of_the_library(run_cli: RunCli) -> None:
+    from biospan.cli.tag import Format
+
+    assert {*Format} - {"text"} <= {*formats.FORMATS, *formats.BINARY_FORMATS}
+
+
+def test_no_half_output_is_left(
+    run_cli: RunCli, tagger: Tagger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> Iterator[Document]:
+        yield Document("IL-2")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(type(tagger), "tag_many", broken)
+    out, page = tmp_path / "a.csv", tmp_path / "a.html"
+    assert run_cli("tag", TEXT, "-f", "csv", "-o", out, "--html", page).code == 130
+    assert list(tmp_path.iterdir()) == []

@@ -5,7 +5,7 @@ import pytest
 
 from biospan import formats
 from biospan.document import Document, Entity
-from biospan.errors import InputError, MissingInputError
+from biospan.errors import ConfigError, InputError, MissingInputError, OutputError
 from biospan.formats import brat, jsonl, text
 
 DOCUMENT = Document("IL-2 <gene>", "7", entities=(Entity(0, 4, "DNA", "IL-2"),))
@@ -68,3 +68,71 @@ def test_only_column_files_are_columns(tmp_path: Path) -> None:
     (tmp_path / "folder.iob2").mkdir()
     names = ("a.IOB2", "a.tsv", "a.jsonl", "a.txt", "a", "folder.iob2")
     assert [formats.is_columns(tmp_path / name) for name in names] == [True] * 2 + [False] * 4
+
+
+@pytest.mark.parametrize("name", formats.FORMATS)
+def test_files_and_streams_of_text_get_the_same(tmp_path: Path, name: str) -> None:
+    stream = io.StringIO()
+    formats.write_stream([DOCUMENT], stream, name)
+    if name == "brat":
+        formats.write([DOCUMENT], tmp_path / "folder", name)
+        written = (tmp_path / "folder" / "7.ann").read_bytes()
+    else:
+        formats.write([DOCUMENT], tmp_path / "unknown", name)
+        written = (tmp_path / "unknown").read_bytes()
+    assert written == stream.getvalue().encode()
+
+
+@pytest.mark.parametrize("name", formats.BINARY_FORMATS)
+def test_files_and_streams_of_bytes_get_the_same(tmp_path: Path, name: str) -> None:
+    pytest.importorskip({"parquet": "pyarrow", "spacy": "spacy"}[name])
+    stream = io.TextIOWrapper(io.BytesIO())
+    formats.write_stream([DOCUMENT], stream, name)
+    stream.buffer.seek(0)
+    formats.write([DOCUMENT], tmp_path / "unknown", name)
+    assert (tmp_path / "unknown").read_bytes() == stream.buffer.read()
+    assert list(formats.records(tmp_path / "unknown", name)) == [DOCUMENT]
+
+
+@pytest.mark.parametrize(
+    ("name", "format"),
+    [
+        ("a.jsonl", "jsonl"),
+        ("a.NDJSON.gz", "jsonl"),
+        ("a.jsonld", "jsonld"),
+        ("a.tsv", "tsv"),
+        ("a.conll.gz", "iob2"),
+        ("a.pubtator.txt", "pubtator"),
+        ("a.txt", "txt"),
+        ("a.spacy", "spacy"),
+    ],
+)
+def test_a_suffix_says_what_is_written(name: str, format: str) -> None:
+    assert formats.format_of(name) == format
+    assert formats.format_of(name, "html") == "html"
+
+
+def test_what_cannot_be_written_says_why(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"unknown suffix `\.pdf`, expected one of"):
+        formats.write([], tmp_path / "a.pdf")
+    with pytest.raises(ConfigError, match="Did you mean `html`"):
+        formats.write([], tmp_path / "a.html", "htmll")
+    assert formats.format_of(tmp_path) == "brat"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_format_can_be_said(tmp_path: Path) -> None:
+    path = tmp_path / "unknown.gz"
+    formats.write([DOCUMENT], path, "jsonl")
+    assert list(formats.records(path, "ndjson")) == [DOCUMENT]
+    with pytest.raises(ConfigError, match="Did you mean `jsonl`"):
+        formats.records(path, "json_l")
+    brat.write_dir([DOCUMENT], tmp_path / "folder.jsonl")
+    assert list(formats.records(tmp_path / "folder.jsonl", "brat")) == [DOCUMENT]
+
+
+@pytest.mark.parametrize("name", ["a.iob2.gz", "a.txt.gz", "a.pubtator.gz"])
+def test_every_text_format_is_read_packed(tmp_path: Path, name: str) -> None:
+    formats.write([DOCUMENT], tmp_path / name)
+    (document,) = formats.read(tmp_path / name)
+    assert document.text.startswith("IL-2")
