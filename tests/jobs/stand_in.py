@@ -10,12 +10,19 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from biospan import formats
+from biospan import formats, jobs
 from biospan.document import Document, Entity
+from biospan.errors import StoppedError
+from biospan.jobs import Execution, Settings, Totals
+from biospan.jobs.agenda import Agenda
+from biospan.jobs.runner import Commit
+from biospan.jobs.settings import Work
+from biospan.jobs.shard import Worker
 from biospan.tagger import ERROR_KEY
 
 UNTAGGABLE = "untaggable"  # a document whose text holds it cannot be tagged
@@ -31,11 +38,13 @@ class StandIn:
         fatal: A file that is made when the process first meets a deadly document; after that, such
             documents do no harm. None: they always do.
         revision: Part of the fingerprint.
+        log: A file that is told of every document, in whichever process.
     """
 
     seconds: float = 0.0
     fatal: Path | None = None
     revision: str = "1"
+    log: Path | None = None
     labels: tuple[str, ...] = ("DNA", "protein")
 
     @property
@@ -53,6 +62,9 @@ class StandIn:
                 if self.fatal:
                     self.fatal.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
+            if self.log:
+                with self.log.open("a") as stream:
+                    stream.write("x\n")
             yield mark(document)
 
 
@@ -132,3 +144,24 @@ def expected_documents(folder: Path) -> list[Document]:
         for index, document in enumerate(documents)
         if (not document.id or last[document.id] == index) and UNTAGGABLE not in document.text
     ]
+
+
+def run_here(
+    work: Work,
+    agenda: Agenda,
+    n_workers: int,
+    commit: Commit,
+    should_stop: Callable[[], bool],
+) -> None:
+    """What `runner.run` does, in this process."""
+    if n_workers:
+        worker = Worker(work)
+        while shard := agenda.next(0):
+            if should_stop():
+                raise StoppedError("stopped")
+            commit(*worker.annotate(shard))
+
+
+def here(corpus: Path, folder: Path, settings: Settings, **changes: Any) -> Totals | None:
+    """Do a job in this process."""
+    return jobs.annotate([corpus], folder, settings, Execution(**{"run": run_here, **changes}))
