@@ -215,9 +215,9 @@ def test_repeated_ids_and_unknown_suffixes_are_refused(tmp_path: Path) -> None:
     path = write(documents("aba"), tmp_path, "corpus", "jsonl")
     with pytest.raises(InputError, match="1 ids belong to several documents: a"):
         read_corpus(str(path), "all")
-    (tmp_path / "corpus.xml").touch()
-    with pytest.raises(InputError, match="unknown suffix `.xml`"):
-        read_corpus(str(tmp_path / "corpus.xml"), "all")
+    (tmp_path / "corpus.pdf").touch()
+    with pytest.raises(InputError, match="unknown suffix `.pdf`"):
+        read_corpus(str(tmp_path / "corpus.pdf"), "all")
 
 
 def test_nothing_is_known_of_it(tmp_path: Path) -> None:
