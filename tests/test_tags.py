@@ -1,7 +1,7 @@
 """Tags against seqeval, against listing every legal sequence, and against the slow way."""
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 import pytest
@@ -243,3 +243,11 @@ def test_align_places_entities_as_the_slow_way_does(
     assert alignment.lost + sum(map(len, alignment.spans)) == len(entities)
     for sentence, spans in zip(sentences, alignment.spans, strict=True):
         assert tags.to_spans(tags.from_spans(len(sentence), spans)) == spans
+
+
+@given(st.lists(st.integers(1, 4), min_size=1), st.sampled_from(SCHEMES))
+def test_any_entity_tells_its_scheme(lengths: list[int], scheme: Scheme) -> None:
+    ends = list(accumulate(lengths))
+    spans = [Span(end - length, end, "DNA") for end, length in zip(ends, lengths, strict=True)]
+    assert tags.scheme_of(tags.from_spans(ends[-1] + 1, spans, scheme)) == scheme
+    assert tags.scheme_of(["O"]) == "IOB2"
