@@ -23,8 +23,6 @@ RUN = Path(__file__).with_name("run_job.py")
 CALLS = ("openat", "write", "fsync", "rename", "unlink", "ftruncate")
 Point = tuple[str, int]  # a call, and which of that name in its process
 
-pytestmark = pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
-
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -61,6 +59,8 @@ def run(
 @pytest.fixture(scope="module")
 def points(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Point]:
     """The calls with which a job touches its folder."""
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
     folder = tmp_path_factory.mktemp("points")
     out = folder / "out"
     calls = ",".join(CALLS)

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,10 @@ class Input:
         if found[0] != self.size:
             return False
         return found[1] == self.mtime_ns or _digests(Path(self.path), "sha256") == [self.sha256]
+
+    def touched(self) -> "Input":
+        """The same file with the time that it has now, as for one that was copied meanwhile."""
+        return replace(self, mtime_ns=_state(Path(self.path))[1])
 
 
 def expand(paths: Sequence[Path], output: Path) -> list[Path]:

@@ -5,7 +5,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -183,7 +183,7 @@ def _plan(
     """The plan that is there, if it is this job's, or a new one, written."""
     if made := plan.read(folder):
         _compare(folder, made, known, paths)
-        return made
+        return replace(made, inputs=tuple(item.touched() for item in made.inputs))
     if others := [path.name for path in folder.iterdir() if not _is_own(path.name)]:
         raise OutputError(
             f"{folder}: holds no job, but {len(others)} other files, such as `{others[0]:.80}`. "
