@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from biospan.document import Document
 from biospan.errors import ConfigError, InputError, LockedError, OutputError, StoppedError
 from biospan.jobs import Execution, Settings, Share, Totals, finish, journal
 from biospan.jobs.finish import File
+from biospan.jobs.plan import Shard
 from conftest import small_tagger
 
 SETTINGS = Settings(load=StandIn(), shard_size=20)
@@ -94,7 +96,7 @@ def test_a_model_gives_the_same_whatever_is_in_the_other_shards(tmp_path: Path) 
     path = tmp_path / "a.jsonl"
     path.write_text("".join(line(n, text=texts[n % 3]) for n in range(23)))
     for size in (4, 23):
-        settings = Settings(load=lambda threads: tagger, shard_size=size)  # type: ignore[arg-type]
+        settings = Settings(load=lambda threads: tagger, shard_size=size)
         here(path, tmp_path / str(size), settings)
     found = documents(tmp_path / "4")
     assert found == documents(tmp_path / "23") == list(tagger.tag_many(formats.read(path)))
@@ -185,11 +187,10 @@ def flip(path: Path) -> None:
 
 @pytest.mark.parametrize("harm", [lose, cut, flip])
 def test_a_committed_part_that_was_harmed_is_made_again(
-    corpus: Path, done: Path, tmp_path: Path, harm: object
+    corpus: Path, done: Path, tmp_path: Path, harm: Callable[[Path], None]
 ) -> None:
     out = tmp_path / "out"
     stop_after(3, corpus, out)
-    assert callable(harm)
     harm(out / "part-00001.jsonl")
     here(corpus, out, SETTINGS)
     assert tree(out) == tree(done)
@@ -301,7 +302,7 @@ def test_no_file_elsewhere_is_written_through_a_link(
     stop_after(2, corpus, out)
     other.write_text("mine")
     (out / name).unlink(missing_ok=True)
-    make = {
+    make: dict[str, Callable[[], object]] = {
         "symlink": lambda: (out / name).symlink_to(other),
         "hard link": lambda: (out / name).hardlink_to(other),
         "pipe": lambda: os.mkfifo(out / name),
@@ -331,8 +332,8 @@ def test_shares_of_a_job_are_done_apart_and_finished_together(
 def test_a_share_is_one_of_its_number() -> None:
     with pytest.raises(ConfigError, match="1/N to N/N"):
         Share(4, 3)
-    shards = list(range(10))
-    shares = [Share(n, 4).of_shards(shards) for n in range(1, 5)]  # type: ignore[arg-type]
+    shards = [Shard(index, index, 1) for index in range(10)]
+    shares = [Share(n, 4).of_shards(shards) for n in range(1, 5)]
     assert [shard for share in shares for shard in share] == shards
 
 
@@ -346,6 +347,14 @@ def test_ids_are_never_names_of_files(tmp_path: Path) -> None:
         *(f"part-{n:05}.jsonl" for n in range(len(names))),
         *("plan.jsonl", "job.json", "rejects.jsonl", ".lock", ".lock-plan"),
     }
+
+
+def test_a_document_that_the_format_cannot_hold_is_rejected(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(line(1) + line(2, identifier="a|b") + line(3))
+    totals = here(path, tmp_path / "out", replace(SETTINGS, format="pubtator"))
+    assert totals == Totals(3, 2, 1, 0, 0)
+    assert json.loads((tmp_path / "out" / "rejects.jsonl").read_text())["id"] == "a|b"
 
 
 def test_an_empty_input_is_a_job_of_nothing(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Reading any run of records of several files, against all of them read at once."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,6 @@ def test_the_place_of_a_record_is_what_its_format_says(made: plan.Plan) -> None:
 
 
 def test_a_file_with_fewer_records_than_planned_is_refused(made: plan.Plan) -> None:
-    grown = [*made.inputs[:2], plan.replace(made.inputs[2], records=31)]
+    grown = [*made.inputs[:2], replace(made.inputs[2], records=31)]
     with pytest.raises(InputError, match=r"has 30 records, and had 31 when"):
         list(Reader(grown).take(20, 25))

@@ -1,13 +1,12 @@
 """Counts of a finished job, against counting by hand."""
 
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from stand_in import StandIn, expected_documents, here, line, write_corpus
 
-from biospan import formats
+from biospan.document import Document, Entity
 from biospan.errors import MissingInputError
 from biospan.jobs import Settings
 from biospan.jobs.stats import Stats, stats
@@ -34,9 +33,8 @@ def test_counts_are_those_of_the_documents(tmp_path: Path) -> None:
 def test_mentions_are_one_whatever_their_case_and_white_space() -> None:
     counts = Stats()
     for number, text in enumerate(["NF-kappa\nB", "nf-KAPPA  b"]):
-        document = next(iter(formats.text.lines("x")))
-        entity = formats.jsonl.Entity(0, len(text), "protein", text)
-        counts.add(replace(document, text=text, id=str(number), entities=(entity,)))
+        entity = Entity(0, len(text), "protein", text)
+        counts.add(Document(text, str(number), entities=(entity,)))
     assert counts.mentions["protein"] == {"nf-kappa b": 2}
     assert counts.years == {"": 2}
 

@@ -107,7 +107,7 @@ def annotate(
         )
     known = fingerprint(settings, annotator)
     del annotator
-    with _alone(output, execution.share):
+    with _alone(output, execution.share), _told_how_to_go_on(output):
         with locked(output / _PLAN_LOCK):  # of several shares, one plans and the others wait
             made = _plan(output, paths, known, settings, execution)
         if done := finish.read(output):
@@ -135,12 +135,6 @@ def _go_on(folder: Path, made: Plan, settings: Settings, execution: Execution) -
                 return finish.finish(folder, made, parts)
             for shard in pending:
                 logger.warning("%s: is damaged and made again", parts.pop(shard.index).name)
-    except OSError as error:
-        error.add_note(
-            f"{len(parts):,} of {len(made.shards):,} parts are there. Mend what the message "
-            "says, and run the same command again to go on."
-        )
-        raise
     finally:
         log.close()
         commit.sweep(folder, drafts)
@@ -252,3 +246,17 @@ def _alone(folder: Path, share: Share) -> Iterator[None]:
         if not all(locks):
             raise LockedError(f"{folder}: another process is at work there; wait until it is done")
         yield
+
+
+@contextmanager
+def _told_how_to_go_on(folder: Path) -> Iterator[None]:
+    """Have errors of the system say that nothing is lost."""
+    try:
+        yield
+    except OSError as error:
+        n_parts = len(list(folder.glob("part-*")))
+        error.add_note(
+            f"{folder}: {n_parts:,} parts are written. Make room, or mend what else the message "
+            "says, and run the same command again to go on."
+        )
+        raise

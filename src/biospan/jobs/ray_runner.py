@@ -22,6 +22,18 @@ from biospan.jobs.shard import Worker
 _PATIENCE = 0.5  # seconds after which the signal to stop is looked at again
 
 
+class _Actor:
+    """A worker that is made at its first shard, so that what goes wrong then is told as it is."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._worker: Worker | None = None
+
+    def annotate(self, shard: Shard) -> tuple[Part, Path]:
+        self._worker = self._worker or Worker(self._work)
+        return self._worker.annotate(shard)
+
+
 class _Crew:
     """The actors by number, each at a shard."""
 
@@ -29,7 +41,7 @@ class _Crew:
         self._ray = ray
         self._agenda = agenda
         # One processor each, on whatever host has one free.
-        self._actor = ray.remote(num_cpus=work.settings.threads, max_restarts=0)(Worker)
+        self._actor = ray.remote(num_cpus=work.settings.threads, max_restarts=0)(_Actor)
         self._work = ray.put(work)
         self._actors: dict[int, Any] = {}
         self._deaths: Counter[int] = Counter()

@@ -5,6 +5,7 @@ to a single byte: documents of different shards never share a call of the model.
 """
 
 import hashlib
+import io
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 from biospan import formats
 from biospan.document import Document
-from biospan.errors import ConfigError
+from biospan.errors import ConfigError, InputError
 from biospan.formats.record import Rejected
 from biospan.jobs import commit
 from biospan.jobs.journal import Part
@@ -63,11 +64,12 @@ class Worker:
             waiting: deque[int] = deque()
             for document in self._annotator.tag_many(self._documents(shard, waiting, rows)):
                 ordinal = waiting.popleft()
-                if reason := document.metadata.get(ERROR_KEY):
+                document = _filtered(document, settings)
+                if reason := document.metadata.get(ERROR_KEY) or _refusal(document, settings):
                     rows.append((ordinal, self._reject(ordinal, reason, document_id=document.id)))
                 else:
                     annotated += 1
-                    yield _filtered(document, settings)
+                    yield document
 
         name = part_name(shard.index, settings)
         draft = commit.new_draft(self._work.folder, name)
@@ -117,6 +119,17 @@ def _filtered(document: Document, settings: Settings) -> Document:
         if (not settings.labels or entity.label in settings.labels)
         and (entity.score is None or entity.score >= settings.min_score)
     )
+
+
+def _refusal(document: Document, settings: Settings) -> str:
+    """Why the output's format cannot hold a document; empty if it can."""
+    if settings.format != "pubtator":  # the others hold any document
+        return ""
+    try:
+        formats.FORMATS[settings.format]([document], io.StringIO())
+    except InputError as error:
+        return str(error)
+    return ""
 
 
 def _write(documents: Iterator[Document], draft: Path, settings: Settings) -> None:
