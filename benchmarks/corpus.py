@@ -19,7 +19,6 @@ or the stand-in.
 import argparse
 import gzip
 import json
-import os
 import statistics
 import tempfile
 import time
@@ -104,13 +103,7 @@ def watch_memory(arguments: argparse.Namespace, folder: Path) -> None:
 
     model = FixedOutput if arguments.stand_in else load
     settings = Settings(load=model, format=arguments.format, shard_size=1000)
-    n_workers = len(os.sched_getaffinity(0))
-    jobs.annotate(
-        [folder / "corpus"],
-        folder / "out",
-        settings,
-        Execution(n_workers=n_workers, on_progress=tell),
-    )
+    jobs.annotate([folder / "corpus"], folder / "out", settings, Execution(on_progress=tell))
 
 
 def run(

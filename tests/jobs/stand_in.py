@@ -149,17 +149,17 @@ def expected_documents(folder: Path) -> list[Document]:
 def run_here(
     work: Work,
     agenda: Agenda,
-    n_workers: int,
+    n_workers: int | None,
     commit: Commit,
     should_stop: Callable[[], bool],
 ) -> None:
     """What `runner.run` does, in this process."""
-    if n_workers:
-        worker = Worker(work)
-        while shard := agenda.next(0):
-            if should_stop():
-                raise StoppedError("stopped")
-            commit(*worker.annotate(shard))
+    worker = None
+    while shard := agenda.next(0):
+        if should_stop():
+            raise StoppedError("stopped")
+        worker = worker or Worker(work)
+        commit(*worker.annotate(shard))
 
 
 def here(corpus: Path, folder: Path, settings: Settings, **changes: Any) -> Totals | None:

@@ -1,6 +1,5 @@
 """`biospan annotate`: mark the entities of a corpus of any size, exactly once."""
 
-import os
 import re
 import sys
 from contextlib import closing
@@ -96,7 +95,7 @@ def annotate(
     share = _share(shards)
     with closing(Meter()) as meter, until_terminated() as should_stop:
         execution = jobs.Execution(
-            n_workers=workers or len(os.sched_getaffinity(0)),
+            n_workers=workers,
             run=_run(engine),
             share=share,
             on_progress=meter.show,

@@ -9,13 +9,12 @@ from biospan.jobs.progress import Progress
 
 
 class Meter:
-    """Shows progress on standard error: one line that changes on a terminal, a line a minute in a
-    log file.
+    """Shows progress on standard error: a line that changes, or in a log file a line a minute.
 
     Args:
         stream: Where to.
         clock: Seconds.
-    """  # noqa: D205 - one sentence
+    """
 
     def __init__(
         self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic

@@ -33,7 +33,7 @@ class Run(Protocol):
         self,
         work: Work,
         agenda: Agenda,
-        n_workers: int,
+        n_workers: int | None,
         commit: runner.Commit,
         should_stop: Callable[[], bool],
     ) -> None:
@@ -67,14 +67,14 @@ class Execution:
     """How a job is done; none of it changes the output.
 
     Attributes:
-        n_workers: Processes, or places on a cluster.
+        n_workers: Processes, or places on a cluster; None: as many as there are processors for.
         run: What has shards done.
         share: Which of the shards.
         on_progress: Told how far the job is, whenever that changed.
         should_stop: Asked every now and then.
     """
 
-    n_workers: int = 1
+    n_workers: int | None = None
     run: Run = runner.run
     share: Share = field(default_factory=Share)
     on_progress: Callable[[Progress], None] = lambda progress: None
@@ -163,8 +163,8 @@ def _run(
         execution.on_progress(Progress(True, n_records, n_done, n_before, n_rejected))
 
     execution.on_progress(Progress(True, n_records, n_done, n_before, n_rejected))
-    n_workers = min(execution.n_workers, len(pending))
-    execution.run(work, Agenda(pending, work.inputs), n_workers, keep, execution.should_stop)
+    agenda = Agenda(pending, work.inputs)
+    execution.run(work, agenda, execution.n_workers, keep, execution.should_stop)
 
 
 def _plan(

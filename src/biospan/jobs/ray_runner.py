@@ -82,7 +82,7 @@ class _Crew:
 def run(
     work: Work,
     agenda: Agenda,
-    n_workers: int,
+    n_workers: int | None,
     commit: Commit,
     should_stop: Callable[[], bool],
 ) -> None:
@@ -96,8 +96,9 @@ def run(
     """
     ray = _joined()
     crew = _Crew(ray, work, agenda)
+    n_places = max(1, int(ray.cluster_resources().get("CPU", 1)) // work.settings.threads)
     try:
-        for number in range(n_workers):
+        for number in range(n_workers or n_places):
             crew.employ(number)
         while crew.tasks:
             finished, _ = ray.wait(list(crew.tasks), timeout=_PATIENCE)

@@ -91,7 +91,7 @@ class _Crew:
 def run(
     work: Work,
     agenda: Agenda,
-    n_workers: int,
+    n_workers: int | None,
     commit: Commit,
     should_stop: Callable[[], bool],
 ) -> None:
@@ -103,7 +103,7 @@ def run(
     Args:
         work: What workers need.
         agenda: What is to be done.
-        n_workers: Processes.
+        n_workers: Processes; None: as many as this process has processors for.
         commit: Told what is in a part, and where its draft is.
         should_stop: Asked a few times a second.
 
@@ -114,8 +114,9 @@ def run(
     """
     crew = _Crew(work, agenda)
     said: set[str] = set()
+    n_places = max(1, len(os.sched_getaffinity(0)) // work.settings.threads)
     try:
-        for number in range(n_workers):
+        for number in range(n_workers or n_places):
             crew.employ(number)
         while crew.workers:
             ready = connection.wait([worker.pipe for worker in crew.workers.values()], _PATIENCE)
