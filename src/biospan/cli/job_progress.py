@@ -3,9 +3,10 @@
 import sys
 import time
 from collections.abc import Callable
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from biospan.jobs.progress import Progress
+if TYPE_CHECKING:
+    from biospan.jobs import Progress
 
 
 class Meter:
@@ -26,7 +27,7 @@ class Meter:
         self._told = clock() - 60
         self._is_open = False
 
-    def show(self, progress: Progress) -> None:
+    def show(self, progress: "Progress") -> None:
         """Say how far the job is, unless that was said a moment ago."""
         now = self._clock()
         if progress.planned and self._begun is None:
@@ -46,7 +47,7 @@ class Meter:
             print(file=self._stream)
 
 
-def describe(progress: Progress, seconds: float) -> str:
+def describe(progress: "Progress", seconds: float) -> str:
     """One line on how far a job is, after so many seconds of annotating."""
     if not progress.planned:
         return f"planning: {progress.n_read:,} records read"
