@@ -70,6 +70,17 @@ def test_the_bytes_are_those_of_one_machine(
     assert tree(tmp_path / "out") == expected
 
 
+def test_paths_are_those_of_who_started_the_job(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.jsonl").write_text(line(1) + "{broken\n")
+    on_ray(Path("a.jsonl"), Path("out"))
+    here(Path("a.jsonl"), Path("other"), SETTINGS)
+    assert tree(Path("out")) == tree(Path("other"))
+    assert json.loads(Path("out/rejects.jsonl").read_text())["where"] == "a.jsonl:2"
+
+
 def test_workers_that_are_killed_are_replaced(
     cluster: Any, corpus: Path, expected: dict[str, str], tmp_path: Path
 ) -> None:

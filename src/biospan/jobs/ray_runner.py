@@ -25,12 +25,15 @@ _PATIENCE = 0.5  # seconds after which the signal to stop is looked at again
 class _Actor:
     """A worker that is made at its first shard, so that what goes wrong then is told as it is."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, directory: str) -> None:
         self._work = work
+        self._directory = directory
         self._worker: Worker | None = None
 
     def annotate(self, shard: Shard) -> tuple[Part, Path]:
-        self._worker = self._worker or Worker(self._work)
+        if self._worker is None:
+            os.chdir(self._directory)  # where paths were meant that do not begin at the root
+            self._worker = Worker(self._work)
         return self._worker.annotate(shard)
 
 
@@ -52,7 +55,7 @@ class _Crew:
         shard = self._agenda.next(number)
         if shard is not None:
             if number not in self._actors:
-                self._actors[number] = self._actor.remote(self._work)
+                self._actors[number] = self._actor.remote(self._work, os.getcwd())
             self.tasks[self._actors[number].annotate.remote(shard)] = number, shard
         elif number in self._actors:
             self._ray.kill(self._actors.pop(number))
