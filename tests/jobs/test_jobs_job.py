@@ -16,6 +16,7 @@ from stand_in import StandIn, expected_documents, here, line, tree, write_corpus
 from biospan import formats, jobs
 from biospan.document import Document
 from biospan.errors import ConfigError, InputError, LockedError, OutputError, StoppedError
+from biospan.formats.record import Rejected
 from biospan.jobs import Execution, Settings, Share, Totals, finish, journal
 from biospan.jobs.finish import File
 from biospan.jobs.plan import Shard
@@ -355,6 +356,21 @@ def test_a_document_that_the_format_cannot_hold_is_rejected(tmp_path: Path) -> N
     totals = here(path, tmp_path / "out", replace(SETTINGS, format="pubtator"))
     assert totals == Totals(3, 2, 1, 0, 0)
     assert json.loads((tmp_path / "out" / "rejects.jsonl").read_text())["id"] == "a|b"
+
+
+def test_an_input_that_cannot_be_read_for_a_moment_rejects_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.txt"  # one record: as many as one error
+    path.write_text("actin of a cell")
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        failed = [Rejected(str(path), "cannot be opened: Input/output error")]
+        patch.setattr("biospan.jobs.reader.formats.records", lambda path: iter(failed))
+        patch.setattr("biospan.jobs.plan._lengths", lambda path: iter([("a", 15, True)]))
+        with pytest.raises(OSError, match="read otherwise than when the job was planned"):
+            here(path, out, SETTINGS)
+    assert here(path, out, SETTINGS) == Totals(1, 1, 0, 0, 0)
 
 
 def test_an_empty_input_is_a_job_of_nothing(tmp_path: Path) -> None:

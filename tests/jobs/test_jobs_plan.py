@@ -67,6 +67,7 @@ def test_a_damaged_packed_file_is_one_record_that_is_rejected(tmp_path: Path) ->
     made = make(broken, write_lines(tmp_path / "b.jsonl", line(1)))
     assert [item.records for item in made.inputs] == [1, 1]
     assert "damaged" in made.inputs[0].damage
+    assert [shard.broken for shard in made.shards] == [1]
 
 
 def test_later_files_replace_and_delete_what_earlier_ones_hold(tmp_path: Path) -> None:
@@ -96,6 +97,7 @@ def test_a_plan_is_read_as_it_was_written(tmp_path: Path) -> None:
         "first": 1,
         "count": 10,
         "skip": list(range(10)),
+        "broken": 0,
     }
 
 

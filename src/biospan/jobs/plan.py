@@ -27,6 +27,7 @@ from biospan.jobs.inputs import Input, look_at
 PLAN_FILE = "plan.jsonl"
 MAX_CHARACTERS = 4 * 2**20  # of the texts of a shard; one more record may go over it
 FORMAT_VERSION = 1
+_BROKEN = ("", 0, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +39,14 @@ class Shard:
         first: Number of its first record among those of all inputs, from 0.
         count: How many records it has. They may be those of several small files.
         skip: Which of them are passed over, counted from its first.
+        broken: How many of them are no documents.
     """
 
     index: int
     first: int
     count: int
     skip: tuple[int, ...] = ()
+    broken: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +98,20 @@ def make(
     """
     ids = Ids()
     inputs: list[Input] = []
-    starts = [0]
+    starts, broken = [0], [0]
     n_records = n_characters = 0
     for path in paths:
         item = look_at(path)
         before = n_records
-        for document_id, length in [("", 0)] if item.damage else _lengths(path):
+        for document_id, length, is_document in [_BROKEN] if item.damage else _lengths(path):
             if n_records - starts[-1] == shard_size or n_characters >= MAX_CHARACTERS:
                 starts.append(n_records)
+                broken.append(0)
                 n_characters = 0
             ids.add(document_id, n_records)
             n_records += 1
             n_characters += length
+            broken[-1] += not is_document
             on_record(n_records)
             if should_stop():
                 raise StoppedError("stopped while planning; the same command begins again")
@@ -118,10 +123,14 @@ def make(
     bounds = [*starts, n_records] if n_records else []
     cuts = np.searchsorted(skipped.ordinals, bounds).tolist()
     shards = tuple(
-        Shard(index, first, end - first, tuple((skipped.ordinals[low:high] - first).tolist()))
-        for index, ((first, end), (low, high)) in enumerate(
-            zip(pairwise(bounds), pairwise(cuts), strict=True)
+        Shard(
+            index,
+            first,
+            end - first,
+            tuple((skipped.ordinals[cuts[index] : cuts[index + 1]] - first).tolist()),
+            broken[index],
         )
+        for index, (first, end) in enumerate(pairwise(bounds))
     )
     return Plan(dict(fingerprint), tuple(inputs), shards, skipped.n_deleted)
 
@@ -166,13 +175,10 @@ def read(folder: Path) -> Plan | None:
     )
 
 
-def _lengths(path: Path) -> Iterator[tuple[str, int]]:
-    """Id and number of characters of each record; neither is known of one that is no document."""
+def _lengths(path: Path) -> Iterator[tuple[str, int, bool]]:
+    """Id and number of characters of each record, and whether it is a document."""
     for record in formats.records(path):
-        if isinstance(record, Document):
-            yield record.id, len(record.text)
-        else:
-            yield "", 0
+        yield (record.id, len(record.text), True) if isinstance(record, Document) else _BROKEN
 
 
 def _deletions(path: Path) -> Iterator[str]:
@@ -207,6 +213,7 @@ def _lines(plan: Plan) -> Iterator[str]:
             "first": record + 1,
             "count": shard.count,
             "skip": shard.skip,
+            "broken": shard.broken,
         }
         yield json.dumps(row) + "\n"
 
@@ -222,7 +229,7 @@ def _with_digest(lines: Iterable[str]) -> Iterator[str]:
 def _shards(rows: Iterable[dict[str, Any]]) -> Iterator[Shard]:
     first = 0
     for row in rows:
-        yield Shard(row["shard"], first, row["count"], tuple(row["skip"]))
+        yield Shard(row["shard"], first, row["count"], tuple(row["skip"]), row["broken"])
         first += row["count"]
 
 

@@ -1,11 +1,11 @@
 """The records of a job's inputs, from any of them on."""
 
+import errno
 from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from biospan import formats
-from biospan.errors import InputError
 from biospan.formats.record import Record, Rejected
 from biospan.jobs.inputs import Input
 from biospan.jobs.plan import Places, Shard
@@ -30,16 +30,14 @@ class Reader:
 
         Raises:
             InputError: If an input changed since the job was planned.
+            OSError: If it did not, and does not give the same records.
         """
         for ordinal in range(first, first + count):
             file, number = self._places.of(ordinal) if ordinal == first else self._following()
             self._go_to(file, number)
             record = next(self._records, None)
             if record is None:
-                raise InputError(
-                    f"{self._inputs[file].path}: has {number} records, and had "
-                    f"{self._inputs[file].records} when the job was planned"
-                )
+                raise self._misread(file, f"its end comes after {number} records")
             self._next += 1
             yield ordinal, record
 
@@ -58,6 +56,16 @@ class Reader:
         first, _ = self._places.of(shard.first)
         for item in self._inputs[first : last + 1]:
             item.check()
+
+    def misread(self, shard: Shard, what: str) -> Exception:
+        """What to raise when a shard's records are not those that were planned."""
+        return self._misread(self._places.of(shard.first)[0], what)
+
+    def _misread(self, file: int, what: str) -> OSError:
+        """The file has changed, or else the disk did not give what it holds."""
+        self._inputs[file].check()
+        path = self._inputs[file].path
+        return OSError(errno.EIO, f"read otherwise than when the job was planned: {what}", path)
 
     def _following(self) -> tuple[int, int]:
         file, number = self._file, self._next

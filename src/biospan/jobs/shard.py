@@ -91,12 +91,16 @@ class Worker:
         self, shard: Shard, waiting: "deque[int]", rows: list[tuple[int, dict[str, Any]]]
     ) -> Iterator[Document]:
         skip = {shard.first + position for position in shard.skip}
+        broken = 0
         for ordinal, record in self._reader.take(shard.first, shard.count):
             if isinstance(record, Rejected):
+                broken += 1
                 rows.append((ordinal, self._reject(ordinal, record.reason, where=record.where)))
             elif ordinal not in skip:
                 waiting.append(ordinal)
                 yield record
+        if broken != shard.broken:  # such as a file that could not be opened this time
+            raise self._reader.misread(shard, f"{broken} broken records, not {shard.broken}")
 
     def _reject(
         self, ordinal: int, reason: str, *, where: str = "", document_id: str = ""
