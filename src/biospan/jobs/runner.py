@@ -41,7 +41,7 @@ class _Process:
 
     def give(self, shard: Shard) -> None:
         self.shard = shard
-        with suppress(OSError):  # it is dead, which reading from it will tell
+        with suppress(BrokenPipeError, ConnectionResetError):  # it is dead, as reading will tell
             self.pipe.send(shard)
 
     def message(self) -> tuple[Part, Path] | Exception | str | None:
