@@ -213,6 +213,21 @@ def test_sentences_and_tokens_go_through_all_passages() -> None:
     assert [t.text for t in document.tokens()] == ["IL-2", "gene", ".", "NF-κB", "binds", "."]
 
 
+def test_with_labels_keeps_what_has_no_score_and_drops_what_has_a_lower_one() -> None:
+    marked = Document(
+        TEXT,
+        entities=(
+            entity(0, 4, score=0.5),
+            entity(0, 9, "DNA"),
+            entity(11, 16, score=0.49),
+            entity(11, 22, "RNA", score=1.0),
+        ),
+    )
+    kept = marked.with_labels({"protein", "DNA"}, 0.5).entities
+    assert [(e.end, e.label) for e in kept] == [(9, "DNA"), (4, "protein")]
+    assert marked.with_labels({"protein", "DNA", "RNA"}) == marked
+
+
 def test_with_entities_and_with_passages_change_only_that() -> None:
     document, before = segmented(), segmented()
     changed = document.with_entities(e for e in [entity(0, 4)])

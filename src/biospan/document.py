@@ -4,7 +4,7 @@ Offsets are half-open code points of `Document.text`, always. The types are froz
 their invariants once, when they are built. They know nothing of models, tags or files.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -157,6 +157,14 @@ class Document:
     def with_entities(self, entities: Iterable[Entity]) -> "Document":
         """The same document with these entities instead of its own."""
         return replace(self, entities=tuple(entities))
+
+    def with_labels(self, labels: Collection[str], min_score: float = 0.0) -> "Document":
+        """The same document with its entities of these labels, but for those with lower scores."""
+        return self.with_entities(
+            entity
+            for entity in self.entities
+            if entity.label in labels and (entity.score is None or entity.score >= min_score)
+        )
 
     def with_passages(self, passages: Iterable[Passage]) -> "Document":
         """The same document with these passages instead of its own."""

@@ -136,3 +136,25 @@ def test_every_text_format_is_read_packed(tmp_path: Path, name: str) -> None:
     formats.write([DOCUMENT], tmp_path / name)
     (document,) = formats.read(tmp_path / name)
     assert document.text.startswith("IL-2")
+
+
+DATA = Path(__file__).parents[1] / "data"
+
+
+@pytest.mark.parametrize(
+    ("name", "n_documents", "n_problems"),
+    [("pubtator/broken.pubtator", 2, 6), ("pubmed/odd.xml.gz", 5, 4), ("bioc/odd.bioc.xml", 2, 0)],
+)
+def test_examining_a_file_of_records_goes_on_after_a_bad_one(
+    name: str, n_documents: int, n_problems: int
+) -> None:
+    found, problems = formats.examine(DATA / name)
+    assert (len(found), len(problems)) == (n_documents, n_problems)
+    assert all(str(DATA / name) in problem for problem in problems)
+
+
+def test_examining_a_file_of_which_nothing_can_be_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.pubtator"
+    path.write_text("no document\n")
+    with pytest.raises(InputError, match=f"{path}:1"):
+        formats.examine(path)

@@ -109,11 +109,7 @@ def tag(
         for document in tagger.tag_many(readable()):
             if ERROR_KEY in document.metadata:
                 rejected.append(f"document `{document.id}`: {document.metadata[ERROR_KEY]}")
-            yield document.with_entities(
-                e
-                for e in document.entities
-                if e.label in wanted and (e.score is None or e.score >= min_score)
-            )
+            yield document.with_labels(wanted, min_score)
 
     _write(_with_page(tagged(), html) if html else tagged(), format, output)
     if broken:

@@ -119,7 +119,8 @@ _RECORDS: dict[Reader, Callable[[Path], Iterator[Record]]] = {
 def read(path: Path | str) -> Iterator[Document]:
     """Read documents from a file, or a folder of brat's `.txt` and `.ann` files.
 
-    JSON lines are read as they are asked for; the other formats are checked as a whole first.
+    Formats of records are read as they are asked for; columns, plain text and brat are checked as
+    a whole first.
 
     Raises:
         MissingInputError: If there is no such file or folder.
@@ -247,7 +248,16 @@ def examine(path: Path | str) -> tuple[list[Document], list[str]]:
         return brat.examine(path)
     if _reader(Path(path)) is jsonl.read:
         return jsonl.examine(path)
-    return list(read(path)), []
+    found: list[Document] = []
+    problems: list[str] = []
+    for record in records(path):
+        if isinstance(record, Rejected):
+            problems.append(str(record))
+        else:
+            found.append(record)
+    if problems and not found:
+        raise InputError.from_problems(problems)
+    return found, problems
 
 
 def is_known(path: Path | str) -> bool:

@@ -142,10 +142,6 @@ def _files_of_folder(folder: Path) -> Iterator[Path]:
     yield from known
 
 
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
-
-
 def _parts(path: Path) -> list[Path]:
     """The files that are read for an input; brat has the text beside the annotation."""
     text = path.with_suffix(".txt")

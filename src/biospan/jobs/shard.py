@@ -64,7 +64,8 @@ class Worker:
             waiting: deque[int] = deque()
             for document in self._annotator.tag_many(self._documents(shard, waiting, rows)):
                 ordinal = waiting.popleft()
-                document = _filtered(document, settings)
+                labels = settings.labels or self._annotator.labels
+                document = document.with_labels(labels, settings.min_score)
                 if reason := document.metadata.get(ERROR_KEY) or _refusal(document, settings):
                     rows.append((ordinal, self._reject(ordinal, reason, document_id=document.id)))
                 else:
@@ -114,15 +115,6 @@ def digest(path: Path) -> str:
     """The sha256 of a file's bytes."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _filtered(document: Document, settings: Settings) -> Document:
-    return document.with_entities(
-        entity
-        for entity in document.entities
-        if (not settings.labels or entity.label in settings.labels)
-        and (entity.score is None or entity.score >= settings.min_score)
-    )
 
 
 def _refusal(document: Document, settings: Settings) -> str:
