@@ -27,7 +27,11 @@ def test_the_queries_of_the_docs_answer(tmp_path: Path, monkeypatch: pytest.Monk
             ],
             stream,
         )
-    here(corpus, tmp_path / "annotated", Settings(load=CellLines(), format="parquet", shard_size=2))
+    here(
+        corpus,
+        tmp_path / "annotated",
+        Settings(load=CellLines(labels=("cell_line", "protein")), format="parquet", shard_size=2),
+    )
     monkeypatch.chdir(tmp_path)
     (block,) = re.findall(r"```sql\n(.*?)```", DOCS.read_text(), re.DOTALL)
     mentions, both = block.rstrip().removesuffix(";").split(";\n\n")
