@@ -1,7 +1,7 @@
 """What several tests need: the corpus, a small tokenizer, a runtime that needs no weights.
 
 Tests that lack data, the training extra or OpenVINO skip and say so, unless BIOSPAN_REQUIRE
-(`data`, `train`, `openvino`, comma-separated) says that they must run.
+(`data`, `train`, `openvino`, `serve`, comma-separated) says that they must run.
 """
 
 import gzip
@@ -32,11 +32,12 @@ _EXTRAS = {
     "train": ("torch", "transformers", "safetensors", "onnx", "onnxscript", "matplotlib"),
     "search": ("optuna",),
     "openvino": ("openvino",),
+    "serve": ("fastapi", "uvicorn", "prometheus_client"),
 }
 _REQUIRED = set(filter(None, os.environ.get("BIOSPAN_REQUIRE", "").split(",")))
 if unknown := _REQUIRED - {"data", "wheel", *_EXTRAS}:
     raise pytest.UsageError(
-        f"BIOSPAN_REQUIRE: got {unknown}, expected data, train, search, openvino, wheel"
+        f"BIOSPAN_REQUIRE: got {unknown}, expected data, train, search, openvino, serve, wheel"
     )
 
 
@@ -73,6 +74,12 @@ def needs_search() -> None:
     """Ask for the packages of the extras `train` and `search`."""
     _require("train")
     _require("search")
+
+
+@pytest.fixture(scope="session")
+def needs_serve() -> None:
+    """Ask for the packages of the extra `serve`."""
+    _require("serve")
 
 
 @pytest.fixture(scope="session")

@@ -33,13 +33,14 @@ LAYERS = (
         "card_table",
         "exposure",
     ),
-    ("report", "check", "jobs"),
+    ("report", "check", "jobs", "server"),
     ("train",),
     ("cli",),
 )
 RANK = {name: rank for rank, group in enumerate(LAYERS) for name in group}
 HEAVY = {"torch", "transformers", "onnx", "onnxscript", "safetensors", "optuna", "matplotlib"}
 RUNTIMES = {"onnxruntime", "openvino"}
+SERVING = {"fastapi", "pydantic", "starlette", "uvicorn", "prometheus_client"}
 ALARM = 400  # lines of a file
 FUNCTION_LINES = 60
 PARAMETERS = 6  # `self` included
@@ -86,6 +87,8 @@ def test_torch_stays_in_train_and_runtimes_in_runtime(path: Path) -> None:
         assert not roots & HEAVY
     if top(path) != "runtime":
         assert not roots & RUNTIMES
+    if top(path) != "server":
+        assert not roots & SERVING
     if top(path) not in ("train", "cli"):
         assert not any(name.startswith("biospan.train") for name in imports(path))
 

@@ -27,6 +27,7 @@ from biospan.cli import (
     rate_test,
     report,
     search,
+    serve,
     stats,
     tag,
     teach,
@@ -65,6 +66,7 @@ app.command("tag")(tag.tag)
 app.command("annotate")(annotate.annotate)
 app.command("verify")(verify.verify)
 app.command("stats")(stats.stats)
+app.command("serve")(serve.serve)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)

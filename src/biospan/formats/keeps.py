@@ -53,14 +53,19 @@ KEEPS: Mapping[str, frozenset[str]] = MappingProxyType(
 def warning(documents: Iterable[Document], format: str) -> Iterator[Document]:
     """Pass documents on, and log at the end what of them the format does not keep, with counts."""
     lost: Counter[str] = Counter()
+    yield from counting(documents, format, lost)
+    if lost:
+        counts = ", ".join(f"{count:,} {what}" for what, count in lost.items())
+        logger.warning("`%s` does not keep: %s", format, counts)
+
+
+def counting(documents: Iterable[Document], format: str, lost: Counter[str]) -> Iterator[Document]:
+    """Pass documents on, and count in `lost` what of them the format does not keep."""
     kept = KEEPS.get(format)
     for document in documents:
         if kept is not None:
             lost.update({what: n for what, n in _parts(document).items() if n and what not in kept})
         yield document
-    if lost:
-        counts = ", ".join(f"{count:,} {what}" for what, count in lost.items())
-        logger.warning("`%s` does not keep: %s", format, counts)
 
 
 def _parts(document: Document) -> dict[str, int]:

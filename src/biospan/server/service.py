@@ -1,0 +1,88 @@
+"""What the routes share: models, limits, the state of the server, and its counters."""
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+from biospan.server.batcher import Batcher
+from biospan.server.limits import Limits
+from biospan.server.metrics import Metrics
+from biospan.server.problems import Problem, pointer, wait
+from biospan.tagger import Tagger
+
+State = Literal["starting", "ready", "draining", "failed"]
+Loader = Callable[[], Mapping[str, Tagger]]
+
+
+class Service:
+    """The models that a server runs, each behind a batcher, and whether it takes requests.
+
+    Args:
+        load: Gives the models by their names; called once, by `start`.
+        limits: What clients may ask for.
+    """
+
+    def __init__(self, load: Loader, limits: Limits) -> None:
+        self.limits = limits
+        self.metrics = Metrics()
+        self.state: State = "starting"
+        self.error: Exception | None = None
+        self.in_flight = 0
+        self.models: dict[str, Tagger] = {}
+        self._load = load
+        self._batchers: dict[str, Batcher] = {}
+
+    def start(self) -> None:
+        """Load the models in a thread; `state` says when they are there."""
+        threading.Thread(target=self._start, name="biospan-load", daemon=True).start()
+
+    def _start(self) -> None:
+        try:
+            models = dict(self._load())
+        except Exception as error:
+            self.error, self.state = error, "failed"
+            return
+        self._batchers = {
+            name: Batcher(tagger, self.limits, self.metrics) for name, tagger in models.items()
+        }
+        self.models = models
+        if self.state == "starting":
+            self.state = "ready"
+
+    def drain(self) -> None:
+        """Take no more requests; what is in flight goes on."""
+        self.state = "draining"
+
+    def stop(self) -> None:
+        """Stop the batchers."""
+        for batcher in self._batchers.values():
+            batcher.stop()
+
+    def check_ready(self) -> None:
+        """Refuse while starting or draining.
+
+        Raises:
+            Problem: 503.
+        """
+        if self.state == "starting":
+            raise wait(503, "starting", "the models are being loaded")
+        if self.state == "draining":
+            raise wait(503, "draining", "the server is about to stop", 5)
+        if self.state == "failed":
+            raise wait(503, "failed", "the models could not be loaded", 60)
+
+    def model(self, name: str | None) -> tuple[str, Tagger, Batcher]:
+        """A model by its name, the first one for None.
+
+        Raises:
+            Problem: 422 if there is no such model.
+        """
+        self.check_ready()
+        if name is None:
+            name = next(iter(self.models))
+        if name not in self.models:
+            known = ", ".join(self.models)
+            raise Problem(
+                422, "unknown_model", f"expected one of {known}", pointer=pointer(["model"])
+            )
+        return name, self.models[name], self._batchers[name]
