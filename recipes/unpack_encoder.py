@@ -2,19 +2,18 @@
 
     python recipes/unpack_encoder.py src/biospan/models/default runs/bundled-encoder
 
-What was stored in 8 bits comes back rounded; a BERT encoder is expected.
+What was stored in 8 bits comes back rounded; a BERT encoder is expected. What led to the model goes
+along as `record.json`.
 """
 
-import sys
+import argparse
+import json
 from pathlib import Path
 
 import onnx
 import torch
 from onnx import numpy_helper
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
-
-
-HEADS = 12  # MiniLM's; the graph does not say
 
 
 def weights(graph: onnx.GraphProto) -> dict[str, torch.Tensor]:
@@ -38,7 +37,7 @@ def weights(graph: onnx.GraphProto) -> dict[str, torch.Tensor]:
     }
 
 
-def main(source: Path, target: Path) -> None:
+def main(source: Path, target: Path, heads: int) -> None:
     """Write `target` as `AutoModel` and `AutoTokenizer` load it."""
     tensors = weights(onnx.load(source / "model.onnx").graph)
     table = tensors["embeddings.word_embeddings.weight"]
@@ -46,7 +45,7 @@ def main(source: Path, target: Path) -> None:
         vocab_size=table.shape[0],
         hidden_size=table.shape[1],
         num_hidden_layers=len([name for name in tensors if name.endswith("query.weight")]),
-        num_attention_heads=HEADS,
+        num_attention_heads=heads,
         intermediate_size=tensors["encoder.layer.0.intermediate.dense.bias"].shape[0],
         max_position_embeddings=tensors["embeddings.position_embeddings.weight"].shape[0],
         type_vocab_size=tensors["embeddings.token_type_embeddings.weight"].shape[0],
@@ -60,8 +59,15 @@ def main(source: Path, target: Path) -> None:
     PreTrainedTokenizerFast(
         tokenizer_file=str(source / "tokenizer.json"), **special
     ).save_pretrained(target)
+    made = json.loads((source / "config.json").read_text(encoding="utf-8"))["provenance"]
+    (target / "record.json").write_text(json.dumps(made), encoding="utf-8")
     print(f"{len(tensors)} tensors, {sum(one.numel() for one in tensors.values()):,} weights")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("source", type=Path, help="model directory")
+    parser.add_argument("target", type=Path, help="folder to write")
+    parser.add_argument("--heads", type=int, default=12, help="of attention; MiniLM has 12")
+    arguments = parser.parse_args()
+    main(arguments.source, arguments.target, arguments.heads)

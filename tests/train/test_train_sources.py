@@ -118,6 +118,34 @@ def test_a_teachers_checksum_stands_for_weights_that_were_removed(chain: dict[st
     assert (one["kind"], one["sha256"]) == ("train", digest(b"one"))
 
 
+def test_a_model_directory_brings_along_what_led_to_it(
+    chain: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from dataclasses import replace
+
+    from biospan.model_dir import write_model_dir
+    from biospan.train.sources import gather
+    from conftest import small_config, small_tokenizer
+
+    led = gather({"encoder": chain["adapted"], "taught": chain["said"]})
+    made = {"recipe": {"encoder": chain["adapted"]}, "commit": "5eed", "sources": led}
+    config = replace(small_config(), provenance=made)
+    folder = tmp_path / "model"
+    write_model_dir(
+        folder,
+        onnx=b"\x08\x09graph",
+        config=config,
+        tokenizer_json=small_tokenizer().to_str(),
+        card="#",
+    )
+    found = gather({"encoder": chain["adapted"], "teachers": [str(folder)]})
+    assert found["stages"][:-1] == led["stages"]
+    last = found["stages"][-1]
+    assert (last["folder"], last["sha256"]) == (str(folder), digest(b"\x08\x09graph"))
+    assert found["encoders"] == led["encoders"]
+    assert caplog.messages == []
+
+
 def test_a_run_that_names_itself_ends(tmp_path: Path) -> None:
     from biospan.train.sources import gather
 

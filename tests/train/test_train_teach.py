@@ -57,6 +57,24 @@ def test_the_opinion_is_the_mean_of_the_teachers(
             np.testing.assert_allclose(got.sum(axis=1), 1.0, atol=1e-2)
 
 
+def test_a_model_directory_teaches_as_the_run_that_it_came_from(
+    config: TeachConfig, tiny_run: Path, tmp_path: Path
+) -> None:
+    from biospan.train import export, taught, teach
+    from biospan.train.run import restore
+
+    run = restore(tiny_run)
+    export.export(run, tmp_path / "model")
+    names = run.tagger().config.tag_set.names
+    said = []
+    for teacher, folder in ((tiny_run, "one"), (tmp_path / "model", "other")):
+        recipe = dataclasses.replace(config, teachers=(str(teacher),))
+        teach.teach(recipe, tmp_path / folder)
+        read = taught.read(tmp_path / folder, names)
+        said.append(np.concatenate([rows for item in read for rows in item.marginals]))
+    np.testing.assert_allclose(*said, atol=2e-2)  # weights in a directory have 8 bits
+
+
 def test_two_teachers_count_the_same() -> None:
     from biospan.document import Document
     from biospan.train.teach import _opinion

@@ -2,8 +2,8 @@
 
 A recipe names an encoder, perhaps what an ensemble said of plain text (`taught`), and a recipe of
 `teach` its teachers. Each may be the folder of an earlier run, whose record has a recipe of its
-own. All are followed, and what their records say is kept; which licences that means is not known
-here (see `licences`).
+own, or a model directory, which carries what led to it. All are followed, and what their records
+say is kept; which licences that means is not known here (see `licences`).
 """
 
 import logging
@@ -12,7 +12,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from biospan.errors import ConfigError, InputError, MissingInputError
+from biospan.errors import BiospanError, ConfigError
+from biospan.model_dir import GRAPH, MANIFEST, load_model_dir
 from biospan.train import record as records
 from biospan.train import taught
 from biospan.train.model import locate
@@ -50,8 +51,9 @@ def made_by(folder: Path, kind: str) -> str:
 
     Of `teach` it is that of `documents.jsonl` and the parts, one after the other.
     """
+    trained = [folder / name for name in (WEIGHTS_FILE, GRAPH, ENCODER_WEIGHTS)]
     paths = {
-        "train": [folder / WEIGHTS_FILE],
+        "train": [path for path in trained if path.is_file()][:1] or trained[:1],
         "pretrain": [folder / ENCODER_WEIGHTS],
         "teach": [folder / taught.DOCUMENTS_FILE, *sorted(folder.glob("part-*.safetensors"))],
     }[kind]
@@ -85,7 +87,7 @@ class _Found:
             folder = Path(locate(name))
         except ConfigError:  # an earlier run's package need not be here any more
             folder = Path(name)
-        if (folder / records.RECORD_FILE).is_file():
+        if (folder / records.RECORD_FILE).is_file() or (folder / MANIFEST).is_file():
             self._visit(name, folder)
         else:
             self.encoders[name] = {"name": name, "sha256": made_by(folder, "pretrain")}
@@ -95,8 +97,8 @@ class _Found:
             return
         self._seen.add(folder.resolve())
         try:
-            record = records.read(folder)
-        except (InputError, MissingInputError) as error:
+            record = _record(folder)
+        except BiospanError as error:
             self._unknown(name, expected, str(error))
             return
         kind = "train"
@@ -109,10 +111,29 @@ class _Found:
         teachers = dict(
             zip(record["recipe"].get("teachers", ()), record.get("teachers", ()), strict=False)
         )
-        self.follow(record["recipe"], teachers)
+        if "sources" in record:  # of a model directory, which went away from its runs
+            self._adopt(record["sources"])
+        else:
+            self.follow(record["recipe"], teachers)
         kept = {key: record[key] for key in _KEPT if key in record}
         self.stages.append({"folder": name, "kind": kind, "sha256": made or expected, **kept})
+
+    def _adopt(self, sources: Mapping[str, Any]) -> None:
+        """Take in what another model's `gather` found."""
+        self.stages += [stage for stage in sources["stages"] if stage not in self.stages]
+        self.encoders.update({encoder["name"]: encoder for encoder in sources["encoders"]})
 
     def _unknown(self, name: str, expected: str, why: str) -> None:
         logger.warning("what the model was made of is not known in full: %s", why)
         self.stages.append({"folder": name, "kind": "unknown", "sha256": expected})
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    """The record of a run, or the one that a model directory carries.
+
+    Raises:
+        BiospanError: If there is neither, or it cannot be read.
+    """
+    if (folder / MANIFEST).is_file():
+        return dict(load_model_dir(folder).config.provenance)
+    return records.read(folder)

@@ -7,7 +7,6 @@ Source: Hinton, Vinyals and Dean, "Distilling the knowledge in a neural network"
 """
 
 from collections.abc import Callable, Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,13 @@ from numpy.typing import NDArray
 from biospan.corpora import read_corpus
 from biospan.document import Document
 from biospan.errors import ConfigError
-from biospan.tagger import Tagger
+from biospan.model_dir import MANIFEST
+from biospan.tagger import Tagger, load
 from biospan.train import parallel, taught
 from biospan.train import record as records
 from biospan.train.pretrain import text
-from biospan.train.run import WEIGHTS_FILE, restore
+from biospan.train.run import restore
+from biospan.train.sources import made_by
 from biospan.train.teach_config import TeachConfig
 
 
@@ -49,14 +50,14 @@ def teach(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     lines = _lines(config)
-    teachers = [restore(run).tagger(config.precision) for run in config.teachers]
+    teachers = [_teacher(name, config.precision) for name in config.teachers]
     names = {teacher.config.tag_set.names for teacher in teachers}
     if len(names) != 1:
         raise ConfigError(f"the teachers know different tags: {', '.join(map(str, names))}")
     record = {
         "recipe": config.to_dict(),
         **records.environment(parallel.join()),
-        "teachers": [_checksum(run) for run in config.teachers],
+        "teachers": [made_by(Path(name), "train") for name in config.teachers],
         "text": {"files": lines.files, "words": lines.n_words, "dropped": lines.dropped},
         "documents": len(lines.lines),
         "tags": list(*names),
@@ -102,8 +103,11 @@ def _opinion(
     return total
 
 
-def _checksum(run: str) -> str:
-    return sha256((Path(run) / WEIGHTS_FILE).read_bytes()).hexdigest()
+def _teacher(folder: str, precision: str) -> Tagger:
+    """What a finished run chose, or the model of a model directory as it is."""
+    if (Path(folder) / MANIFEST).is_file():
+        return load(folder)
+    return restore(folder).tagger(precision)
 
 
 def _check_same(before: dict[str, Any], now: dict[str, Any], folder: Path) -> None:

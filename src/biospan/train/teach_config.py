@@ -15,7 +15,7 @@ class TeachConfig:
     """What an ensemble labels. Ranges are checked by `load_config`.
 
     Attributes:
-        teachers: Folders of finished training runs.
+        teachers: Folders of finished training runs, or model directories.
         text: Folder of the text files.
         files: Names of those to read, one document or paragraph a line; `.gz` is unpacked.
         words: Label this many words, the lines most like the corpus; 0 for all.
@@ -23,7 +23,7 @@ class TeachConfig:
             its training or development documents is left out.
         corpus_path: Where the known corpus lies; empty for the default place.
         exclude: Ids of documents of the corpus that the text need not be like.
-        precision: Of the arithmetic.
+        precision: Of the arithmetic of runs; model directories have their own.
     """
 
     teachers: tuple[str, ...]
