@@ -32,6 +32,7 @@ LAYERS = (
         "protocols",
         "card_table",
         "exposure",
+        "refine",
     ),
     ("report", "check", "jobs", "server"),
     ("train",),

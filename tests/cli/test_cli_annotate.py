@@ -136,3 +136,19 @@ def test_the_bundled_model_annotates_and_a_newcomer_queries(corpus: Path, tmp_pa
     labels = {label for (label,) in duckdb.sql(query).fetchall()}
     assert "protein" in labels
     assert jobs.verify(out).annotated == 3
+
+
+def test_steps_are_done_and_a_job_with_others_is_another(
+    run_cli: RunCli, corpus: Path, tmp_path: Path
+) -> None:
+    out, terms = tmp_path / "out", tmp_path / "terms.tsv"
+    terms.write_text("NF-kappa B of the nucleus\torganelle\tGO:1\n")
+    command = ("annotate", corpus, "--output", out, "--workers", 1, "--dictionary", terms)
+    assert run_cli(*command, "--label", "organelle").code == 0
+    found = [d for path in sorted(out.glob("part-*.jsonl")) for d in formats.read(path)]
+    assert [(e.text, e.id) for d in found for e in d.entities] == [
+        ("NF-kappa B of the nucleus", "GO:1")
+    ]
+    other = run_cli(*command, "--label", "organelle", "--refine", "repeats")
+    assert other.code == 78
+    assert "holds another job: `model`" in other.err

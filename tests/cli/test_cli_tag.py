@@ -482,3 +482,16 @@ def test_no_half_output_is_left(
     out, page = tmp_path / "a.csv", tmp_path / "a.html"
     assert run_cli("tag", TEXT, "-f", "csv", "-o", out, "--html", page).code == 130
     assert list(tmp_path.iterdir()) == []
+
+
+def test_steps_after_the_model_are_done(run_cli: RunCli, tagger: Tagger, tmp_path: Path) -> None:
+    terms, no = tmp_path / "terms.tsv", tmp_path / "no.txt"
+    terms.write_text(f"{TEXT[:-1]}\tsentence\tX:1\n")
+    options = ["--dictionary", terms, "--refine", "repeats", "--refine", "abbreviations"]
+    shown = run_cli("tag", TEXT, *options, "--label", "sentence").out
+    assert re.search(rf"^ +0-{len(TEXT) - 1} +sentence +-  ", shown, re.M)
+    no.write_text(TEXT[:-1])
+    assert (
+        "no entities" in run_cli("tag", TEXT, *options, "--label", "sentence", "--exclude", no).out
+    )
+    assert run_cli("tag", TEXT, "--dictionary", tmp_path / "none.tsv").code == 66

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from enum import StrEnum
 from functools import partial
@@ -12,11 +13,13 @@ import typer
 
 from biospan.cli.job_progress import Meter
 from biospan.cli.progress import until_terminated
+from biospan.cli.steps import DictionaryOption, ExcludeOption, StepsOption, steps
 from biospan.errors import ConfigError, SomeRejectedError
 
 if TYPE_CHECKING:
     from biospan.jobs import Share, Totals
     from biospan.jobs.job import Run
+    from biospan.refine import Refined, Steps
     from biospan.tagger import Tagger
 
 
@@ -50,6 +53,9 @@ def annotate(
     min_score: Annotated[
         float, typer.Option("--min-score", min=0.0, max=1.0, help="Drop entities below it.")
     ] = 0.0,
+    refine: StepsOption = None,
+    dictionary: DictionaryOption = None,
+    exclude: ExcludeOption = None,
     model: Annotated[
         Path | None, typer.Option("--model", help="A model directory instead of the bundled one.")
     ] = None,
@@ -84,7 +90,7 @@ def annotate(
     from biospan import jobs
 
     settings = jobs.Settings(
-        load=partial(_load, model, runtime),
+        load=partial(_refined, steps(refine, dictionary, exclude), partial(_load, model, runtime)),
         threads=threads,
         format=format.value,
         packed=compress,
@@ -128,6 +134,10 @@ def _load(model: Path | None, runtime: str, threads: int) -> "Tagger":
     from biospan.tagger import load
 
     return load(model, engine=runtime, threads=threads)
+
+
+def _refined(chosen: "Steps", load: "Callable[[int], Tagger]", threads: int) -> "Tagger | Refined":
+    return chosen.applied_to(load(threads))
 
 
 def _share(shards: str | None) -> "Share":

@@ -13,7 +13,8 @@ from typing import Annotated, TextIO
 import typer
 
 from biospan import formats, highlight
-from biospan.document import Document
+from biospan.cli.steps import DictionaryOption, ExcludeOption, StepsOption, steps
+from biospan.document import Document, Entity
 from biospan.errors import BiospanError, ConfigError, MissingInputError, SomeRejectedError
 from biospan.formats import html as html_format
 from biospan.formats import text as text_format
@@ -72,6 +73,9 @@ def tag(
             "--min-score", min=0.0, max=1.0, callback=_not_nan, help="Drop entities below it."
         ),
     ] = 0.0,
+    refine: StepsOption = None,
+    dictionary: DictionaryOption = None,
+    exclude: ExcludeOption = None,
     model: Annotated[
         Path | None, typer.Option("--model", help="A model directory instead of the bundled one.")
     ] = None,
@@ -93,7 +97,9 @@ def tag(
     first = next(documents, None)  # so that a wrong argument is told before a model is loaded
     from biospan.tagger import ERROR_KEY, load
 
-    tagger = load(model, engine=engine, threads=threads)
+    tagger = steps(refine, dictionary, exclude).applied_to(
+        load(model, engine=engine, threads=threads)
+    )
     wanted = _checked_labels(label, tagger.labels)
     rejected: list[str] = []
     broken: list[BiospanError] = []
@@ -215,12 +221,16 @@ def _show(document: Document, *, colour: bool) -> str:
     body = highlight.to_terminal(document.text, document.highlights() if colour else [])
     width = max((len(e.label) for e in document.entities), default=0)
     rows = [
-        f"{e.start:>7}-{e.end:<7} {e.label:<{width}}  {e.score or 0:.3f}  "
+        f"{e.start:>7}-{e.end:<7} {e.label:<{width}}  {_score(e)}  "
         f"{highlight.to_terminal(' '.join(e.text.split()), [])}"
         for e in document.entities
     ]
     head = f"# {highlight.to_terminal(document.id, [])}\n" if document.id else ""
     return "\n".join([head + body.rstrip("\n"), "", *(rows or ["no entities"]), "", ""])
+
+
+def _score(entity: Entity) -> str:
+    return "    -" if entity.score is None else f"{entity.score:.3f}"
 
 
 def _colours(stream: TextIO) -> bool:
