@@ -1,5 +1,6 @@
 """Jobs that are killed, again and again, and always end with the same bytes."""
 
+import json
 import os
 import random
 import signal
@@ -8,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -15,8 +17,9 @@ import pytest
 from run_job import SHARD_SIZE
 from stand_in import StandIn, here, line, tree, write_corpus
 
-from biospan.errors import BiospanError
-from biospan.jobs import Execution, Settings, annotate, finish, journal
+from biospan import formats
+from biospan.errors import BiospanError, StoppedError
+from biospan.jobs import Execution, Settings, Totals, annotate, deaths, finish, journal
 
 RUN = Path(__file__).with_name("run_job.py")
 SIZES = (130, 7, 260)
@@ -174,12 +177,57 @@ def test_workers_end_when_the_process_that_commits_is_killed(corpus: Path, tmp_p
     assert not alive
 
 
-def test_a_shard_that_ends_every_worker_ends_the_job_and_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("n_workers", [2, pytest.param(1, marks=pytest.mark.full)])
+def test_documents_that_end_every_worker_are_found_and_rejected(
+    tmp_path: Path, n_workers: int
+) -> None:
+    path, out, stopped = (tmp_path / name for name in ("a.jsonl", "out", "stopped"))
+    texts = {9: "deadly", 10: "also deadly"}
+    path.write_text("".join(line(n, text=texts.get(n, "")) for n in range(1, 15)))
+    settings = Settings(load=StandIn(), shard_size=10)
+    totals = annotate([path], out, settings, Execution(n_workers=n_workers))
+    assert totals == Totals(read=14, annotated=12, rejected=2, duplicates=0, deleted=0)
+    rejects = [json.loads(row) for row in (out / "rejects.jsonl").read_text().splitlines()]
+    assert [(row["id"], row["where"]) for row in rejects] == [
+        (str(n), f"{path}, record {n}") for n in texts
+    ]
+    assert all("ended every worker" in row["reason"] for row in rejects)
+    found = [d.id for part in sorted(out.glob("part-*")) for d in formats.read(part)]
+    assert found == [str(n) for n in range(1, 15) if n not in texts]
+    assert not [name for name in os.listdir(out) if name.endswith(".draft")]
+    if n_workers == 1:
+        # The second draft is the note of a search.
+        searching = Execution(should_stop=lambda: len(list(stopped.glob(".part*.draft"))) > 1)
+        with pytest.raises(StoppedError):
+            annotate([path], stopped, settings, searching)
+        annotate([path], stopped, settings, Execution())
+        assert tree(stopped) == tree(out)
+
+
+@dataclass(frozen=True)
+class AtHome(StandIn):
+    """A stand-in that ends every process but the one that made it."""
+
+    home: int = field(default_factory=os.getpid)
+
+    def __call__(self, threads: int) -> StandIn:
+        if os.getpid() != self.home:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self
+
+
+@pytest.mark.parametrize(("load", "texts"), [(AtHome(), ""), (StandIn(), "deadly")])
+def test_what_no_single_document_explains_ends_the_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: StandIn, texts: str
+) -> None:
+    monkeypatch.setattr(deaths, "MAX_DEATHS", 1)
+    monkeypatch.setattr(deaths, "MAX_DEADLY", 1)
     path = tmp_path / "a.jsonl"
-    path.write_text(line(1) + line(2, text="deadly") + line(3))
-    settings = Settings(load=StandIn(), shard_size=1)
-    with pytest.raises(BiospanError, match=r"part 1 \(records 2 to 2 .*3 workers"):
-        annotate([path], tmp_path / "out", settings, Execution())
+    path.write_text("".join(line(n, text=texts) for n in range(1, 5)))
+    settings = Settings(load=load, shard_size=2)
+    with pytest.raises(BiospanError, match=r"part 0 \(records 1 to 2 .* go on ending with -9"):
+        annotate([path], tmp_path / "out", settings, Execution(n_workers=1))
+    assert not [name for name in os.listdir(tmp_path / "out") if name.endswith(".draft")]
 
 
 def test_a_shard_whose_worker_died_once_is_done_by_another(tmp_path: Path) -> None:

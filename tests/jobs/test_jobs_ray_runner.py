@@ -14,7 +14,7 @@ import pytest
 from stand_in import StandIn, here, line, tree, write_corpus
 
 from biospan import jobs
-from biospan.errors import BiospanError, ConfigError, StoppedError
+from biospan.errors import ConfigError, StoppedError
 from biospan.jobs import Execution, Progress, Settings, ray_runner
 
 pytestmark = pytest.mark.full
@@ -31,7 +31,8 @@ def cluster() -> Iterator[Any]:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     import ray
 
-    paths = ":".join(map(str, (Path(__file__).parent, Path(__file__).parent.parent)))
+    tests, source = Path(__file__).parent, Path(jobs.__file__).parents[2]
+    paths = ":".join(map(str, (tests, tests.parent, source)))
     nodes = Cluster(
         initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
     )
@@ -128,11 +129,14 @@ class Changing(StandIn):
         return StandIn(revision="1" if os.getpid() == self.home else "other")
 
 
-def test_a_document_that_ends_every_worker_ends_the_job(cluster: Any, tmp_path: Path) -> None:
+def test_documents_that_end_every_worker_are_rejected_as_on_one_machine(
+    cluster: Any, tmp_path: Path
+) -> None:
     path = tmp_path / "a.jsonl"
-    path.write_text(line(1) + line(2, text="deadly"))
-    with pytest.raises(BiospanError, match="3 workers ended"):
-        on_ray(path, tmp_path / "out")
+    path.write_text("".join(line(n, text="deadly" if n == 7 else "") for n in range(1, 30)))
+    assert on_ray(path, tmp_path / "ray").rejected == 1
+    jobs.annotate([path], tmp_path / "local", SETTINGS, Execution(n_workers=1))
+    assert tree(tmp_path / "ray") == tree(tmp_path / "local")
 
 
 def test_a_node_that_dies_loses_nothing(

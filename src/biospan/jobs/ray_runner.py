@@ -6,16 +6,16 @@ this machine alone: no dashboard, no usage reports.
 """
 
 import os
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from biospan.errors import BiospanError, MissingDependencyError, StoppedError
 from biospan.jobs.agenda import Agenda
+from biospan.jobs.deaths import Deaths, Search
 from biospan.jobs.journal import Part
 from biospan.jobs.plan import Shard
-from biospan.jobs.runner import Commit, check_deaths
+from biospan.jobs.runner import Commit
 from biospan.jobs.settings import Work
 from biospan.jobs.shard import Worker
 
@@ -30,11 +30,11 @@ class _Actor:
         self._directory = directory
         self._worker: Worker | None = None
 
-    def annotate(self, shard: Shard) -> tuple[Part, Path]:
+    def annotate(self, shard: Shard, search: Search | None) -> tuple[Part, Path]:
         if self._worker is None:
             os.chdir(self._directory)  # where paths were meant that do not begin at the root
             self._worker = Worker(self._work)
-        return self._worker.annotate(shard)
+        return self._worker.annotate(shard, search)
 
 
 class _Crew:
@@ -47,7 +47,7 @@ class _Crew:
         self._actor = ray.remote(num_cpus=work.settings.threads, max_restarts=0)(_Actor)
         self._work = ray.put(work)
         self._actors: dict[int, Any] = {}
-        self._deaths: Counter[int] = Counter()
+        self._deaths = Deaths(work)
         self.tasks: dict[Any, tuple[int, Shard]] = {}
 
     def employ(self, number: int) -> None:
@@ -56,7 +56,8 @@ class _Crew:
         if shard is not None:
             if number not in self._actors:
                 self._actors[number] = self._actor.remote(self._work, os.getcwd())
-            self.tasks[self._actors[number].annotate.remote(shard)] = number, shard
+            task = self._actors[number].annotate.remote(shard, self._deaths.search(shard))
+            self.tasks[task] = number, shard
         elif number in self._actors:
             self._ray.kill(self._actors.pop(number))
 
@@ -71,8 +72,7 @@ class _Crew:
             raise
         except self._ray.exceptions.RayError as error:  # the actor is gone, or its host
             del self._actors[number]
-            self._deaths[shard.index] += 1
-            check_deaths(shard, self._deaths[shard.index], type(error).__name__)
+            self._deaths.add(shard, type(error).__name__)
             self._agenda.put_back(shard)
             return number, None
 

@@ -5,7 +5,6 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing import connection, process
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from biospan.errors import BiospanError, StoppedError
 from biospan.jobs.agenda import Agenda
+from biospan.jobs.deaths import Deaths, Search
 from biospan.jobs.journal import Part
 from biospan.jobs.plan import Shard
 from biospan.jobs.settings import Work
@@ -20,7 +20,6 @@ from biospan.jobs.shard import Worker
 
 logger = logging.getLogger(__name__)
 
-MAX_DEATHS = 3  # of workers, by one shard
 _PATIENCE = 0.2  # seconds after which the signal to stop is looked at again
 
 Commit = Callable[[Part, Path], None]
@@ -39,10 +38,10 @@ class _Process:
         end.close()  # the worker has the only one left, so that the pipe ends when it does
         self.shard: Shard | None = None
 
-    def give(self, shard: Shard) -> None:
+    def give(self, shard: Shard, search: Search | None) -> None:
         self.shard = shard
         with suppress(BrokenPipeError, ConnectionResetError):  # it is dead, as reading will tell
-            self.pipe.send(shard)
+            self.pipe.send((shard, search))
 
     def message(self) -> tuple[Part, Path] | Exception | str | None:
         """What it says: a finished part, an error, a message for the user; None if it is dead."""
@@ -65,7 +64,7 @@ class _Crew:
     def __init__(self, work: Work, agenda: Agenda) -> None:
         self._work = work
         self._agenda = agenda
-        self._deaths: Counter[int] = Counter()
+        self._deaths = Deaths(work)
         self.workers: dict[int, _Process] = {}
 
     def employ(self, number: int) -> None:
@@ -74,7 +73,7 @@ class _Crew:
         if shard is not None:
             if number not in self.workers:
                 self.workers[number] = _Process(self._work)
-            self.workers[number].give(shard)
+            self.workers[number].give(shard, self._deaths.search(shard))
         elif number in self.workers:
             self.workers.pop(number).end()
 
@@ -83,8 +82,7 @@ class _Crew:
         worker = self.workers.pop(number)
         code, shard = worker.end(), worker.shard
         if shard is not None:
-            self._deaths[shard.index] += 1
-            check_deaths(shard, self._deaths[shard.index], code)
+            self._deaths.add(shard, code)
             self._agenda.put_back(shard)
 
 
@@ -143,20 +141,6 @@ def run(
             worker.end()
 
 
-def check_deaths(shard: Shard, n_deaths: int, how: object) -> None:
-    """Give up on a shard that has ended too many workers.
-
-    Raises:
-        BiospanError: If it has; `how` they ended is for the message.
-    """
-    if n_deaths >= MAX_DEATHS:
-        raise BiospanError(
-            f"part {shard.index} (records {shard.first + 1:,} to {shard.first + shard.count:,} of "
-            f"all inputs): {n_deaths} workers ended with {how} at it, perhaps for want of "
-            "memory. Take fewer --workers, and run the same command again to go on."
-        )
-
-
 class _Told(logging.Handler):
     """Has the process that commits say what a worker has to say."""
 
@@ -176,7 +160,7 @@ def _serve(work: Work, pipe: connection.Connection) -> None:
     try:
         worker = Worker(work)
         while True:
-            pipe.send(worker.annotate(pipe.recv()))
+            pipe.send(worker.annotate(*pipe.recv()))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         pass
     except (BiospanError, OSError) as error:

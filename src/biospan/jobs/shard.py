@@ -16,11 +16,14 @@ from biospan.document import Document
 from biospan.errors import ConfigError, InputError
 from biospan.formats.record import Rejected
 from biospan.jobs import commit
+from biospan.jobs.deaths import Search
 from biospan.jobs.journal import Part
 from biospan.jobs.plan import Shard
 from biospan.jobs.reader import Reader
 from biospan.jobs.settings import Settings, Work, part_name
 from biospan.tagger import ERROR_KEY
+
+_DEADLY = "ended every worker that tagged it, alone as well: too much for the memory, or a crash"
 
 
 class Worker:
@@ -44,8 +47,8 @@ class Worker:
                 f"`{work.fingerprint}`. All hosts need the same model, software and processor."
             )
 
-    def annotate(self, shard: Shard) -> tuple[Part, Path]:
-        """Do a shard.
+    def annotate(self, shard: Shard, search: Search | None = None) -> tuple[Part, Path]:
+        """Do a shard, with `search` after it was searched for documents that end the process.
 
         Returns:
             What is in its file, and the draft of the file.
@@ -55,14 +58,25 @@ class Worker:
             ModelError: If the model fails; that is no fault of a document.
             OSError: If the disk is full or fails.
         """
+        if search:
+            self._search(shard, search)
+        deadly = search.deadly if search else ()
         settings = self._work.settings
         rows: list[tuple[int, dict[str, Any]]] = []
         annotated = 0
 
+        def tried(waiting: "deque[int]") -> Iterator[Document]:
+            for ordinal, document in self._documents(shard, rows):
+                if ordinal in deadly:
+                    rows.append((ordinal, self._reject(ordinal, _DEADLY, document_id=document.id)))
+                else:
+                    waiting.append(ordinal)
+                    yield document
+
         def kept() -> Iterator[Document]:
             nonlocal annotated
             waiting: deque[int] = deque()
-            for document in self._annotator.tag_many(self._documents(shard, waiting, rows)):
+            for document in self._annotator.tag_many(tried(waiting)):
                 ordinal = waiting.popleft()
                 labels = settings.labels or self._annotator.labels
                 document = document.with_labels(labels, settings.min_score)
@@ -88,9 +102,18 @@ class Worker:
             raise
         return part, draft
 
+    def _search(self, shard: Shard, search: Search) -> None:
+        """Tag one document at a time, with a note of which, until one ends the process or none."""
+        for ordinal, document in self._documents(shard, []):
+            if ordinal >= search.begin and ordinal not in search.deadly:
+                search.note.write_text(str(ordinal))
+                deque(self._annotator.tag_many([document]), maxlen=0)
+                search.note.write_text("")
+
     def _documents(
-        self, shard: Shard, waiting: "deque[int]", rows: list[tuple[int, dict[str, Any]]]
-    ) -> Iterator[Document]:
+        self, shard: Shard, rows: list[tuple[int, dict[str, Any]]]
+    ) -> Iterator[tuple[int, Document]]:
+        """The documents that are not passed over; `rows` gets those that are none."""
         skip = {shard.first + position for position in shard.skip}
         broken = 0
         for ordinal, record in self._reader.take(shard.first, shard.count):
@@ -98,8 +121,7 @@ class Worker:
                 broken += 1
                 rows.append((ordinal, self._reject(ordinal, record.reason, where=record.where)))
             elif ordinal not in skip:
-                waiting.append(ordinal)
-                yield record
+                yield ordinal, record
         if broken != shard.broken:  # such as a file that could not be opened this time
             raise self._reader.misread(shard, f"{broken} broken records, not {shard.broken}")
 
