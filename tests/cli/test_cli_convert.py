@@ -77,6 +77,22 @@ def test_bad_records_are_left_out_and_told(run_cli: RunCli, corpus: Path) -> Non
     assert list(formats.read(corpus.with_name("b.parquet"))) == [IL2, OTHER]
 
 
+def test_columns_are_read_past_a_bad_document_or_mended(run_cli: RunCli, tmp_path: Path) -> None:
+    source = tmp_path / "a.iob2"
+    rows = ("a\tO", "b\tI-DNA\nc\tI-RNA", "", "d\tB-DNA\ne f g", "h\tB-DNA")
+    source.write_text("".join(f"###MEDLINE:{n}\n\n{row}\n\n" for n, row in enumerate(rows, 1)))
+    done = run_cli("convert", source, tmp_path / "a.jsonl")
+    assert done.code == 3
+    assert f"2 rejected, 3 written\n{source}:7: tag `I-DNA` cannot follow" in done.err
+    assert "(and 1 more in `2`)" in done.err
+    assert f"\n{source}:17: " in done.err
+    assert [d.id for d in jsonl.read(tmp_path / "a.jsonl")] == ["1", "3", "5"]
+    source.write_text("b\tI-DNA\nc\tI-RNA\n")
+    for arguments in ((source, "-"), ("-", "-", "--from", "iob2")):
+        done = run_cli("convert", *arguments, "--to", "tsv", "--repair", stdin=source.read_bytes())
+        assert (done.code, done.out.count("\n")) == (0, 3), done.err
+
+
 def test_places_in_standard_input_are_called_so(run_cli: RunCli) -> None:
     done = run_cli(
         "convert", "-", "-", "--from", "jsonl", "--to", "jsonl", stdin=b'{"text": ""}\n{'

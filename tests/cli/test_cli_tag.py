@@ -438,12 +438,19 @@ def test_sloppy_tags_need_repair(run_cli: RunCli, tagger: Tagger, tmp_path: Path
     assert [t.text for t in document.tokens()] == ["of", "cells"]
 
 
-def test_what_comes_before_a_broken_line_is_written(run_cli: RunCli) -> None:
-    data = b"IL-2 gene\nthe NF-kappa B protein\nbroken \xff line\nnever read\n"
+def test_a_bad_record_costs_only_itself(run_cli: RunCli, tmp_path: Path) -> None:
+    data = b"IL-2 gene\nbroken \xff line\nthe NF-kappa B protein\n"
     done = run_cli("tag", "-", "--lines", "-f", "jsonl", stdin=data)
-    assert done.code == 65
-    assert "standard input:3: byte 0xff" in done.err
+    assert done.code == 3
+    assert "1 not tagged\nstandard input:2: byte 0xff" in done.err
     assert [d.text for d in parsed(done.out)] == ["IL-2 gene", "the NF-kappa B protein"]
+    (tmp_path / "a.jsonl").write_text('{"text": "IL-2"}\n{broken\n{"text": "p53"}\n')
+    (tmp_path / "b.iob2").write_text("IL-2\tI-DNA\n")
+    done = run_cli("tag", tmp_path / "a.jsonl", tmp_path / "b.iob2", "-f", "jsonl")
+    assert done.code == 3
+    assert f"2 not tagged\n{tmp_path / 'a.jsonl'}:2: not JSON" in done.err
+    assert f"\n{tmp_path / 'b.iob2'}:1: tag `I-DNA`" in done.err
+    assert [d.text for d in parsed(done.out)] == ["IL-2", "p53"]
 
 
 def test_the_page_names_its_documents(run_cli: RunCli, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from biospan import formats
 from biospan.document import Document, Entity
 from biospan.errors import ConfigError, InputError, MissingInputError, OutputError
 from biospan.formats import brat, jsonl, text
+from biospan.formats.record import Rejected
 
 DOCUMENT = Document("IL-2 <gene>", "7", entities=(Entity(0, 4, "DNA", "IL-2"),))
 
@@ -139,6 +140,18 @@ def test_every_text_format_is_read_packed(tmp_path: Path, name: str) -> None:
 
 
 DATA = Path(__file__).parents[1] / "data"
+
+
+def test_a_file_that_cannot_be_read_is_rejected_at_its_line(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"a\n\xe9")
+    (tmp_path / "b.xml").write_text("<html/>")
+    places = []
+    for name in ("a.txt", "b.xml"):
+        (record,) = formats.records(tmp_path / name)
+        assert isinstance(record, Rejected)
+        assert str(tmp_path) not in record.reason
+        places.append(record.where)
+    assert places == [f"{tmp_path / 'a.txt'}:2", str(tmp_path / "b.xml")]
 
 
 @pytest.mark.parametrize(

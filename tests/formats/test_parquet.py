@@ -66,6 +66,8 @@ def test_files_of_others_need_a_text_only(tmp_path: Path, caplog: pytest.LogCapt
     path = put(tmp_path / "a.parquet", {"text": ["a", "b"], "year": [1, 2], "id": ["7", None]})
     assert list(parquet.read(path)) == [Document("a", "7"), Document("b")]
     assert "columns passed over: year" in caplog.text
+    numbered = put(tmp_path / "c.parquet", {"text": ["a"], "id": [10227972]})
+    assert list(parquet.read(numbered)) == [Document("a", "10227972")]
     with pytest.raises(InputError, match="no column `text`, got year"):
         list(parquet.read(put(tmp_path / "b.parquet", {"year": [1]})))
 
@@ -91,7 +93,7 @@ def test_a_row_that_is_no_document_is_rejected_alone(tmp_path: Path) -> None:
         {"text": ["a"], "passages": ["title"]},
         {"text": ["a"], "passages": [[{"start": 0, "end": 1, "sentences": "x"}]]},
         {"text": ["a"], "metadata": ["x"]},
-        {"text": ["a"], "id": [7]},
+        {"text": ["a"], "id": [7.5]},
         {"text": [None]},
     ],
 )

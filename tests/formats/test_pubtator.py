@@ -92,6 +92,27 @@ def test_offsets_before_the_text_or_behind_it_are_wrong(tmp_path: Path, end: int
     assert isinstance(record, Rejected)
 
 
+@pytest.mark.parametrize(
+    ("content", "kept", "places"),
+    [
+        (b"1|t|a\n\n2|t|\xe9\n2|a|x\n\n3|t|b\n", ["1", "3"], [3]),
+        (b"1|t|a\n1|a|\xe9\n1\t0\t1\ta\tDNA\n2|t|b\n\n3|t|c\n", ["2", "3"], [2]),
+        (b"1|t|a\n1\t0\t1\t\xe9\tDNA\n1\t0\t1\t\xe9\tDNA\n\n2|t|b\n", ["2"], [2]),
+        (b"\xe9\n\n\xe9\n\n3|t|c\n3|a|d", ["3"], [1, 3]),
+    ],
+)
+def test_a_line_that_is_not_utf_8_costs_its_document_only(
+    tmp_path: Path, content: bytes, kept: list[str], places: list[int]
+) -> None:
+    path = tmp_path / "a.pubtator"
+    path.write_bytes(content)
+    records = list(pubtator.records(path))
+    assert [record.id for record in records if isinstance(record, Document)] == kept
+    rejected = [record for record in records if isinstance(record, Rejected)]
+    assert [record.where for record in rejected] == [f"{path}:{place}" for place in places]
+    assert all("is not UTF-8" in record.reason for record in rejected)
+
+
 def test_a_document_larger_than_any_real_one_is_rejected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -211,6 +211,17 @@ def test_a_format_that_is_only_written_has_what_the_table_says(tmp_path: Path, n
     assert ("rises" in written and name != "jsonld") is ("texts" in KEEPS[name])
 
 
+@pytest.mark.parametrize("name", sorted({name for name in READ if "texts" in KEEPS[name]}))
+def test_lone_surrogates_survive_where_it_is_said(tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"other.{name}"
+    if name == "brat":
+        path.mkdir()
+    formats.write([Document("a \ud800 b", "1")], path)
+    (found,) = formats.read(path)
+    assert (found.text == "a \ud800 b") is ("lone surrogates" in KEEPS[name])
+    assert found.text in ("a \ud800 b", "a \ufffd b")
+
+
 def test_the_documentation_has_the_table() -> None:
     page = (Path(__file__).parents[2] / "docs" / "formats.md").read_text()
     rows = [

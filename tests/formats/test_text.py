@@ -8,6 +8,7 @@ import pytest
 from biospan.document import Document
 from biospan.errors import InputError, MissingInputError, OutputError
 from biospan.formats import text
+from biospan.formats.record import Record, Rejected
 
 
 def put(tmp_path: Path, data: bytes) -> Path:
@@ -40,17 +41,20 @@ def test_bytes_and_their_lines_are_what_the_file_is(tmp_path: Path) -> None:
         text.decode(b"\xff", "standard input")
 
 
-@pytest.mark.parametrize("read", [text.read, text.read_lines])
-def test_what_is_not_utf8_is_named_by_line_and_byte(
-    tmp_path: Path, read: Callable[[Path], Iterator[Document]]
-) -> None:
+def test_what_is_not_utf8_is_named_by_line_and_byte(tmp_path: Path) -> None:
+    path = put(tmp_path, b"ab\nc\xff\nd")
     with pytest.raises(InputError, match=r"note\.1\.txt:2: byte 0xff at byte offset 4 "):
-        list(read(put(tmp_path, b"ab\nc\xff\n")))
+        list(text.read(path))
+    first, rejected, last = text.read_lines(path)
+    assert (first, last) == (Document("ab", "1"), Document("d", "3"))
+    assert isinstance(rejected, Rejected)
+    assert rejected.where == f"{path}:2"
+    assert rejected.reason.startswith("byte 0xff at byte offset 4 ")
 
 
 @pytest.mark.parametrize("read", [text.read, text.read_lines])
 def test_missing_files_and_folders_are_refused(
-    tmp_path: Path, read: Callable[[Path], Iterator[Document]]
+    tmp_path: Path, read: Callable[[Path], Iterator[Record]]
 ) -> None:
     with pytest.raises(MissingInputError, match="none"):
         list(read(tmp_path / "none.txt"))

@@ -151,6 +151,13 @@ def test_a_file_that_was_cut_anywhere_is_never_read_as_whole() -> None:
                 list(whole)
 
 
+def test_a_root_without_anything_in_it_is_whole() -> None:
+    for root in (b"<docset/>", b"<docset a='/' xmlns:b=\"c>\" />", b"<!-- <docset> --><docset/>"):
+        assert texts(b'<?xml version="1.0"?>' + root) == []
+    with pytest.raises(InputError, match="ends before"):
+        texts(b"<docset><other/>")
+
+
 def test_a_root_that_is_itself_the_record_is_cut() -> None:
     assert texts(b'<?xml version="1.0"?><!DOCTYPE doc SYSTEM "x.dtd"><doc>a</doc>') == ["a"]
 

@@ -28,6 +28,9 @@ def convert(
     write_as: Annotated[
         str | None, typer.Option("--to", metavar="FORMAT", help="Of OUT; by default its suffix.")
     ] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Read an I- that nothing opened as B-, in IOB2 files.")
+    ] = False,
     schema: Annotated[
         bool,
         typer.Option(
@@ -42,7 +45,7 @@ def convert(
     """
     from biospan.formats.conversion import convert as convert_documents
 
-    done = convert_documents(source, target, read_as=read_as, write_as=write_as)
+    done = convert_documents(source, target, read_as=read_as, write_as=write_as, repair=repair)
     if done.n_rejected:
         counts = f"{done.n_rejected:,} rejected, {done.n_written:,} written"
         raise SomeRejectedError("\n".join([counts, *done.rejected]))

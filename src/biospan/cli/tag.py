@@ -15,9 +15,18 @@ import typer
 from biospan import formats, highlight
 from biospan.cli.steps import DictionaryOption, ExcludeOption, StepsOption, steps
 from biospan.document import Document, Entity
-from biospan.errors import BiospanError, ConfigError, MissingInputError, SomeRejectedError
+from biospan.errors import (
+    MAX_LISTED_PROBLEMS,
+    BiospanError,
+    ConfigError,
+    InputError,
+    MissingInputError,
+    SomeRejectedError,
+)
 from biospan.formats import html as html_format
 from biospan.formats import text as text_format
+from biospan.formats.conversion import Conversion
+from biospan.formats.record import Record
 
 
 class Format(StrEnum):
@@ -93,8 +102,11 @@ def tag(
     """
     _check_inputs(inputs, lines=lines, repair=repair)
     _refuse_to_overwrite(inputs, output, html, into_folder=format is Format.brat)
-    documents = _documents(inputs, lines=lines, repair=repair)
+    reading = Conversion()
+    documents = reading.documents(_records(inputs, lines=lines, repair=repair))
     first = next(documents, None)  # so that a wrong argument is told before a model is loaded
+    if first is None and reading.rejected:
+        raise InputError.from_problems(reading.rejected)
     from biospan.tagger import ERROR_KEY, load
 
     tagger = steps(refine, dictionary, exclude).applied_to(
@@ -120,8 +132,9 @@ def tag(
     _write(_with_page(tagged(), html) if html else tagged(), format, output)
     if broken:
         raise broken[0]
-    if rejected:
-        raise SomeRejectedError("\n".join([f"{len(rejected)} not tagged", *rejected[:20]]))
+    if n_rejected := reading.n_rejected + len(rejected):
+        listed = [*reading.rejected, *rejected][:MAX_LISTED_PROBLEMS]
+        raise SomeRejectedError("\n".join([f"{n_rejected:,} not tagged", *listed]))
 
 
 def _check_inputs(inputs: list[str], *, lines: bool, repair: bool) -> None:
@@ -140,7 +153,7 @@ def _check_inputs(inputs: list[str], *, lines: bool, repair: bool) -> None:
         raise ConfigError(f"--repair: {', '.join(inputs):.200}: no IOB2 columns. Leave it out.")
 
 
-def _documents(inputs: list[str], *, lines: bool, repair: bool) -> Iterator[Document]:
+def _records(inputs: list[str], *, lines: bool, repair: bool) -> Iterator[Record]:
     """What the arguments stand for, read as it is needed."""
     for number, argument in enumerate(inputs, 1):
         name = str(number) if len(inputs) > 1 else ""
@@ -151,9 +164,10 @@ def _documents(inputs: list[str], *, lines: bool, repair: bool) -> Iterator[Docu
         elif not os.path.exists(argument):
             yield from text_format.lines(argument) if lines else (Document(argument, name),)
         elif _is_plain(argument):
-            yield from (text_format.read_lines if lines else text_format.read)(argument)
+            plain = text_format.read_lines(argument) if lines else formats.records(argument, "txt")
+            yield from plain
         else:
-            yield from (formats.read_repaired if repair else formats.read)(argument)
+            yield from (formats.repaired_records if repair else formats.records)(argument)
 
 
 def _is_plain(path: str) -> bool:

@@ -105,6 +105,7 @@ _ROOTS: dict[str, Callable[[Path], Iterator[Record]]] = {
 }
 # The formats whose readers go on after a record that is no document.
 _RECORDS: dict[Reader, Callable[[Path], Iterator[Record]]] = {
+    iob2.read: iob2.records,
     jsonl.read: jsonl.records,
     brat.read: brat.records,
     parquet.read: parquet.records,
@@ -145,6 +146,19 @@ def records(path: Path | str, format: str | None = None) -> Iterator[Record]:
     """
     reader = _checked_reader(Path(path), format)
     return _to_the_end(_RECORDS.get(reader, reader), Path(path))
+
+
+def repaired_records(path: Path | str, format: str | None = None) -> Iterator[Record]:
+    """Read as `records` does, but mend tags of IOB2 columns instead of refusing them.
+
+    Raises:
+        MissingInputError: If there is no such file or folder.
+        InputError: If the suffix is not known.
+        ConfigError: If the format is not known.
+    """
+    if _checked_reader(Path(path), format) is iob2.read:
+        return _to_the_end(iob2.read_repaired, Path(path))
+    return records(path, format)
 
 
 def write(documents: Iterable[Document], path: Path | str, format: str | None = None) -> None:
@@ -274,7 +288,10 @@ def _to_the_end(read_records: Callable[[Path], Iterator[Record]], path: Path) ->
     try:
         yield from read_records(path)
     except InputError as error:
-        yield Rejected(str(path), str(error).removeprefix(f"{path}: "))
+        # `path: reason`, or `path:line: reason`
+        place, _, reason = str(error).partition(": ")
+        is_here = place == str(path) or place.startswith(f"{path}:")
+        yield Rejected(place, reason) if is_here else Rejected(str(path), str(error))
 
 
 def _checked_reader(path: Path, format: str | None = None) -> Reader:

@@ -46,7 +46,12 @@ class Conversion:
 
 
 def convert(
-    source: str, target: str, *, read_as: str | None = None, write_as: str | None = None
+    source: str,
+    target: str,
+    *,
+    read_as: str | None = None,
+    write_as: str | None = None,
+    repair: bool = False,
 ) -> Conversion:
     """Write the documents of a file, or a folder of brat's, in another format.
 
@@ -57,6 +62,7 @@ def convert(
         target: A path, or `-` for standard output.
         read_as: Format of the input; by default its suffix says it.
         write_as: Format of the output; by default its suffix says it.
+        repair: Whether tags of IOB2 columns are mended instead of refused.
 
     Raises:
         MissingInputError: If there is no such input.
@@ -67,7 +73,9 @@ def convert(
     """
     format = _checked_format(source, target, read_as, write_as)
     conversion = Conversion()
-    with _records(source, read_as) as records:
+    read = formats.repaired_records if repair else formats.records
+    with _path(source) as path:
+        records = (_renamed(record, path, source) for record in read(path, read_as))
         documents = conversion.documents(records)
         first = next(documents, None)
         if first is None and conversion.n_rejected:
@@ -103,19 +111,23 @@ def _is_input(target: Path, source: Path, format: str) -> bool:
 
 
 @contextmanager
-def _records(source: str, read_as: str | None) -> Iterator[Iterator[Record]]:
+def _path(source: str) -> Iterator[Path]:
+    """Where the input is: standard input in a file, as some readers go back and forth."""
     if source != STANDARD:
-        yield formats.records(source, read_as)
+        yield Path(source)
         return
-    # Readers take paths, and some go back and forth in a file.
     with tempfile.TemporaryDirectory(prefix="biospan-") as folder:
-        path = _spooled(sys.stdin.buffer, Path(folder))
-        yield (
-            Rejected(record.where.replace(str(path), "standard input"), record.reason)
-            if isinstance(record, Rejected)
-            else record
-            for record in formats.records(path, read_as)
-        )
+        yield _spooled(sys.stdin.buffer, Path(folder))
+
+
+def _renamed(record: Record, path: Path, source: str) -> Record:
+    """A record that tells of standard input by its name."""
+    if source != STANDARD or not isinstance(record, Rejected):
+        return record
+    where, reason = (
+        said.replace(str(path), "standard input") for said in (record.where, record.reason)
+    )
+    return Rejected(where, reason)
 
 
 def _spooled(stream: BinaryIO, folder: Path) -> Path:

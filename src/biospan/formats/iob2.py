@@ -10,15 +10,16 @@ import logging
 import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from biospan import tags
 from biospan.document import Document, Entity, Passage, Sentence, Token
 from biospan.errors import InputError
+from biospan.formats.genia import genia_tokens
+from biospan.formats.record import Record, Rejected
 from biospan.formats.text import BYTE_ORDER_MARK, read_text
 from biospan.segment import sentence_spans
 
@@ -28,13 +29,6 @@ _MARKS = ("###MEDLINE:", "-DOCSTART-")
 _MARK = re.compile(r"###MEDLINE:([^\t]*)|-DOCSTART-(?:[ \t][^(]*(?:\((.*)\))?.*)?")
 # What would break the columns, or be read as something else than a token.
 _UNWRITABLE = re.compile("[\t\n\r\0\ud800-\udfff]|\\A\ufeff|\\A-(?=DOCSTART-\\Z)")
-# Tokens as the GENIA corpus has them: brackets and most marks stand alone wherever they are; an
-# apostrophe stays inside a word and as a prime (`5'`), but not at a word's end, nor before `s`.
-_MARKS_ALONE = r"()\[\]{}\"“”,;:?!%<>"
-_CLOSERS = frozenset(")]}\"”'")
-_GENIA_TOKEN = re.compile(
-    rf"[{_MARKS_ALONE}]|(?:[^\s{_MARKS_ALONE}']|(?<=\d)'(?!s\b)|'(?!s\b)(?=\w))+|'(?:s\b)?"
-)
 
 
 class _Sentence(NamedTuple):
@@ -78,6 +72,24 @@ def read(path: Path | str) -> Iterator[Document]:
     parsed = _parse_strictly(path)
     _raise_problems(path, parsed.problems)
     return _documents(parsed)
+
+
+def records(path: Path | str) -> Iterator[Record]:
+    """Read as `read` does, and go on after a document in which something is wrong.
+
+    Raises:
+        MissingInputError: If there is no such file.
+        InputError: If the file is not UTF-8 or holds no sentence.
+    """
+    parsed = _parse_strictly(path)
+    problems = sorted(parsed.problems)
+    for draft in parsed.drafts:
+        wrong = _of_draft(draft, problems)
+        if wrong:
+            more = f" (and {len(wrong) - 1} more in `{draft.id}`)" if len(wrong) > 1 else ""
+            yield Rejected(f"{path}:{wrong[0][0]}", wrong[0][1] + more)
+        else:
+            yield _document(draft, parsed.scheme)
 
 
 def examine(path: Path | str) -> tuple[list[Document], list[str]]:
@@ -303,6 +315,15 @@ def _sequence_problems(sentence: _Sentence, scheme: tags.Scheme) -> list[tuple[i
     ]
 
 
+def _of_draft(draft: _Draft, problems: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """Those of a file's problems, sorted, that are in a document."""
+    if not draft.sentences:
+        return []
+    first, last = draft.sentences[0], draft.sentences[-1]
+    bounds = (first.line, last.line + len(last.tokens))  # rows are on consecutive lines
+    return problems[slice(*(bisect_left(problems, (line, "")) for line in bounds))]
+
+
 def _raise_problems(path: Path | str, problems: list[tuple[int, str]]) -> None:
     if problems:
         raise InputError.from_problems(_located(path, problems))
@@ -314,21 +335,25 @@ def _located(path: Path | str, problems: list[tuple[int, str]]) -> list[str]:
 
 def _documents(parsed: _Parsed) -> Iterator[Document]:
     for draft in parsed.drafts:
-        text = "\n".join(" ".join(sentence.tokens) for sentence in draft.sentences)
-        sentences: list[Sentence] = []
-        entities: list[Entity] = []
-        position = 0
-        for sentence in draft.sentences:
-            tokens = []
-            for word in sentence.tokens:
-                tokens.append(Token(position, position + len(word), word))
-                position += len(word) + 1
-            sentences.append(Sentence(tokens[0].start, tokens[-1].end, tuple(tokens)))
-            for span in tags.to_spans(sentence.tags, parsed.scheme):
-                start, end = tokens[span.start].start, tokens[span.end - 1].end
-                entities.append(Entity(start, end, span.label, text[start:end]))
-        passages = (Passage(0, len(text), sentences=tuple(sentences)),) if sentences else ()
-        yield Document(text, draft.id, passages, tuple(entities))
+        yield _document(draft, parsed.scheme)
+
+
+def _document(draft: _Draft, scheme: tags.Scheme) -> Document:
+    text = "\n".join(" ".join(sentence.tokens) for sentence in draft.sentences)
+    sentences: list[Sentence] = []
+    entities: list[Entity] = []
+    position = 0
+    for sentence in draft.sentences:
+        tokens = []
+        for word in sentence.tokens:
+            tokens.append(Token(position, position + len(word), word))
+            position += len(word) + 1
+        sentences.append(Sentence(tokens[0].start, tokens[-1].end, tuple(tokens)))
+        for span in tags.to_spans(sentence.tags, scheme):
+            start, end = tokens[span.start].start, tokens[span.end - 1].end
+            entities.append(Entity(start, end, span.label, text[start:end]))
+    passages = (Passage(0, len(text), sentences=tuple(sentences)),) if sentences else ()
+    return Document(text, draft.id, passages, tuple(entities))
 
 
 def _token_offsets(document: Document) -> list[list[tuple[int, int]]]:
@@ -343,28 +368,11 @@ def _token_offsets(document: Document) -> list[list[tuple[int, int]]]:
     edges = sorted({edge for e in document.entities for edge in (e.start, e.end)})
     bounds = [(sentence.start, sentence.end) for sentence in document.sentences()]
     return [
-        _genia_tokens(
+        genia_tokens(
             document.text, start, end, edges[bisect_right(edges, start) : bisect_left(edges, end)]
         )
         for start, end in bounds or sentence_spans(document.text)
     ]
-
-
-def _genia_tokens(text: str, start: int, end: int, cuts: Sequence[int]) -> list[tuple[int, int]]:
-    """Tokens of one sentence like GENIA's, cut at given offsets inside of it as well."""
-    tokens = [
-        match.span()
-        for left, right in pairwise([start, *cuts, end])
-        for match in _GENIA_TOKEN.finditer(text, left, right)
-    ]
-    # The sentence's own full stop stands alone, before closing marks if there are any.
-    for index in range(len(tokens) - 1, -1, -1):
-        left, right = tokens[index]
-        if text[right - 1] == "." and right - left > 1 and text[left:right].strip("."):
-            tokens[index : index + 1] = [(left, right - 1), (right - 1, right)]
-        if text[left:right] not in _CLOSERS:
-            break
-    return tokens
 
 
 def _writable(value: str, counts: Counter[str]) -> str:

@@ -36,7 +36,7 @@ KEEPS: Mapping[str, frozenset[str]] = MappingProxyType(
         "parquet": _ALL,
         "spacy": _ALL,
         "bioc-xml": _ALL - {"sentences", "tokens"},
-        "bioc-json": _ALL - {"sentences", "tokens"},
+        "bioc-json": _ALL - {"sentences", "tokens"} | {"lone surrogates"},
         "pubtator": frozenset({"ids", "texts", "passages", "entities", "scores", "identifiers"}),
         "brat": frozenset({"ids", "texts", "entities", "identifiers"}),
         "iob2": frozenset({"ids", "sentences", "tokens", "entities"}),

@@ -107,6 +107,8 @@ def _row(document: Document) -> dict[str, Any]:
 def _document(row: dict[str, Any]) -> Document:
     """The document of a row; what is null is missing."""
     data = _without_nulls(row)
+    if type(data.get("id")) is int:  # as PMIDs are in the tables of others
+        data["id"] = str(data["id"])
     for passage in data.get("passages", ()):
         for sentence in passage.get("sentences", ()):
             if "tokens" in sentence:

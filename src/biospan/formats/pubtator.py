@@ -25,7 +25,7 @@ from typing import TextIO
 from biospan.document import Document, Entity, Passage
 from biospan.errors import InputError
 from biospan.formats.record import Record, Rejected, documents
-from biospan.formats.text import numbered_lines, open_unpacked
+from biospan.formats.text import line_records, open_unpacked
 from biospan.highlight import replace_surrogates
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ _NO_IDENTIFIER = "-"  # an empty column would be lost to readers that strip line
 _ON_ONE_LINE = str.maketrans("\r\n", "  ")
 _IN_A_COLUMN = str.maketrans("\r\n\t", "   ")
 
-_Line = tuple[int, str]
+_Line = tuple[int, str]  # with its number in the file, from 1
 
 
 def read(path: Path | str) -> Iterator[Document]:
@@ -58,12 +58,12 @@ def records(path: Path | str) -> Iterator[Record]:
 
     Raises:
         MissingInputError: If there is no such file.
-        InputError: If the file is not UTF-8.
+        InputError: If packed data are damaged or cut.
     """
     skipped: Counter[str] = Counter()
     with open_unpacked(path) as stream:
-        for lines in _grouped(numbered_lines(stream, path)):
-            yield _record(lines, path, skipped)
+        for group in _grouped(enumerate(line_records(stream, path), start=1)):
+            yield group if isinstance(group, Rejected) else _record(group, path, skipped)
     if skipped:
         counts = ", ".join(f"{count:,} x {kind}" for kind, count in sorted(skipped.items()))
         logger.warning("%s: read without: %s", path, counts)
@@ -90,27 +90,36 @@ def write(documents: Iterable[Document], stream: TextIO) -> None:
         logger.warning("%d lone surrogates, which UTF-8 cannot hold, written as U+FFFD", replaced)
 
 
-def _grouped(lines: Iterable[_Line]) -> Iterator[list[_Line]]:
+def _grouped(lines: Iterable[tuple[int, str | Rejected]]) -> Iterator[list[_Line] | Rejected]:
     """The lines of each document: a title begins one, and so does an abstract of another id.
 
-    No more is kept of a document than what is over `MAX_RECORD`, which `_record` refuses.
+    No more is kept of a document than what is over `MAX_RECORD`, which `_record` refuses. A line
+    that is none rejects its document; behind a blank line that is the next one.
     """
     group: list[_Line] = []
-    name, size = "", 0
+    name: str | None = ""  # of the document; None while no line tells
+    size = 0
+    broken: Rejected | None = None
+    after_blank = False
     for number, line in lines:
-        if not line.strip():
+        if isinstance(line, str) and not line.strip():
+            after_blank = True
             continue
-        match = _TEXT.match(line)
-        if match and group and (match[2] == "t" or match[1] != name):
-            yield group
-            group, size = [], 0
+        match = _TEXT.match(line) if isinstance(line, str) else None
+        begins = match and (match[2] == "t" or name not in (None, match[1]))
+        if (group or broken) and (begins or (after_blank and isinstance(line, Rejected))):
+            yield broken or group
+            group, name, size, broken = [], None, 0, None
         if match:
             name = match[1]
-        if size <= MAX_RECORD:
+        if isinstance(line, Rejected):
+            broken = broken or line
+        elif size <= MAX_RECORD:
             group.append((number, line))
             size += len(line)
-    if group:
-        yield group
+        after_blank = False
+    if group or broken:
+        yield broken or group
 
 
 def _record(lines: list[_Line], path: Path | str, skipped: Counter[str]) -> Record:

@@ -17,7 +17,7 @@ from typing import BinaryIO, TextIO, cast
 
 from biospan.document import Document
 from biospan.errors import InputError, MissingInputError, OutputError
-from biospan.formats.record import Rejected
+from biospan.formats.record import Record, Rejected
 from biospan.highlight import replace_surrogates
 
 BYTE_ORDER_MARK = "\ufeff"
@@ -35,30 +35,33 @@ def read(path: Path | str) -> Iterator[Document]:
     return iter([Document(text=read_text(path).removeprefix(BYTE_ORDER_MARK), id=stem(path))])
 
 
-def read_lines(path: Path | str) -> Iterator[Document]:
+def read_lines(path: Path | str) -> Iterator[Record]:
     """Read every line that is not blank as a document; its id is the line's number, from 1.
+
+    A line that is not UTF-8 is rejected, and reading goes on.
 
     Raises:
         MissingInputError: If there is no such file.
-        InputError: If it is a folder or a line is not UTF-8.
+        InputError: If it is a folder, or packed data are damaged or cut.
     """
     with open_unpacked(path) as stream:
         yield from stream_lines(stream, path)
 
 
-def stream_lines(stream: BinaryIO, name: Path | str) -> Iterator[Document]:
-    """Read lines as `read_lines` does, one by one, from an open stream.
-
-    Raises:
-        InputError: If a line is not UTF-8.
-    """
-    return _line_documents(numbered_lines(stream, name))
+def stream_lines(stream: BinaryIO, name: Path | str) -> Iterator[Record]:
+    """Read lines as `read_lines` does, one by one, from an open stream."""
+    for number, line in enumerate(line_records(stream, name), start=1):
+        if isinstance(line, Rejected):
+            yield line
+        elif line.strip():
+            yield Document(text=line, id=str(number))
 
 
 def lines(content: str) -> Iterator[Document]:
     """Make every line of a text that is not blank a document, as `read_lines` does."""
-    stripped = (line.removesuffix("\r") for line in content.split("\n"))
-    return _line_documents(enumerate(stripped, start=1))
+    for number, line in enumerate(content.split("\n"), start=1):
+        if line.strip():
+            yield Document(text=line.removesuffix("\r"), id=str(number))
 
 
 def decode(data: bytes, name: Path | str) -> str:
@@ -247,12 +250,6 @@ def _line(data: bytes, where: str, position: int) -> str | Rejected:
     if position == 0:
         line = line.removeprefix(BYTE_ORDER_MARK)
     return line.removesuffix("\n").removesuffix("\r")
-
-
-def _line_documents(numbered: Iterable[tuple[int, str]]) -> Iterator[Document]:
-    for number, line in numbered:
-        if line.strip():
-            yield Document(text=line, id=str(number))
 
 
 def _decode(data: bytes, name: Path | str) -> str:

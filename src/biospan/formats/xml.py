@@ -68,7 +68,7 @@ def cut(stream: BinaryIO, names: Sequence[str], *, max_bytes: int = MAX_RECORD) 
     wrapper = _wrapper(window.data, listed)
     mark = re.compile(_MARK % {b"names": listed, b"root": re.escape(root)})
     number, name = 0, b""
-    ended = not root or root.decode() in names
+    ended = not root or root.decode() in names or _ends_at_once(window.data, root)
     for match in _marks(window, mark):
         if match["open"] and not name:
             number, name, window.begin = number + 1, match["open"], match.start()
@@ -168,6 +168,12 @@ def _pass_over(window: _Window, end: bytes) -> None:
 def _root(head: bytes) -> bytes:
     match = _ROOT.search(_ASIDE.sub(b"", head[:_HEAD]))
     return match[1] if match else b""
+
+
+def _ends_at_once(head: bytes, root: bytes) -> bool:
+    """Whether the root holds nothing: `<root/>`."""
+    tag = rb"<%s(?:\s(?:[^<>\"']|\"[^\"]*\"|'[^']*')*)?/>" % re.escape(root)
+    return re.search(tag, _ASIDE.sub(b"", head[:_HEAD])) is not None
 
 
 def _wrapper(head: bytes, names: bytes) -> bytes:
