@@ -1,7 +1,7 @@
 """What several tests need: the corpus, a small tokenizer, a runtime that needs no weights.
 
 Tests that lack data, the training extra or OpenVINO skip and say so, unless BIOSPAN_REQUIRE
-(`data`, `train`, `openvino`, `serve`, comma-separated) says that they must run.
+(`data`, `train`, `openvino`, `serve`, `browser`, comma-separated) says that they must run.
 """
 
 import gzip
@@ -35,9 +35,9 @@ _EXTRAS = {
     "serve": ("fastapi", "uvicorn", "prometheus_client"),
 }
 _REQUIRED = set(filter(None, os.environ.get("BIOSPAN_REQUIRE", "").split(",")))
-if unknown := _REQUIRED - {"data", "wheel", *_EXTRAS}:
+if unknown := _REQUIRED - {"data", "wheel", "browser", *_EXTRAS}:
     raise pytest.UsageError(
-        f"BIOSPAN_REQUIRE: got {unknown}, expected data, train, search, openvino, serve, wheel"
+        f"BIOSPAN_REQUIRE: got {unknown}, expected data, wheel, browser, {', '.join(_EXTRAS)}"
     )
 
 

@@ -2,22 +2,16 @@
 
 import { Problem, fromResponse, unreachable } from "./problems.js";
 
-const PATIENCE = 6; // tries of one request while the server says to wait
-const LONGEST_WAIT_S = 30;
+const PATIENCE_S = 90; // of waiting for one request, while the server says how long
+const LONGEST_WAIT_S = 30; // at one time
 
-/** Asks one server; what it says about itself is in `about`. */
+/** Asks the server that the page is from. */
 export class Api {
-  #key = "";
+  #onWait;
 
-  /**
-   * @param {object} options
-   * @param {() => Promise<string>} options.askKey For the key, where the server wants one; rejects
-   *   with an AbortError if there is none.
-   * @param {(seconds: number) => void} options.onWait Told when the server asks to wait.
-   */
-  constructor({ askKey, onWait }) {
-    this.askKey = askKey;
-    this.onWait = onWait;
+  /** `onWait(seconds, status)` is told when the server asks to wait. */
+  constructor({ onWait }) {
+    this.#onWait = onWait;
   }
 
   /** Models with their labels, limits and formats. */
@@ -53,29 +47,24 @@ export class Api {
 
   /** Send a request; wait and try again as long as the server says when. */
   async #send(path, options) {
-    for (let tried = 1; ; tried += 1) {
-      const response = await this.#fetch(path, options);
+    for (let waited = 0; ; ) {
+      const response = await answer(path, options);
       if (response.ok) return response;
       const seconds = waitingTime(response);
-      if (response.status === 401) {
-        this.#key = await this.askKey();
-      } else if (seconds !== null && tried < PATIENCE) {
-        this.onWait(seconds);
-        await sleep(seconds * 1000, options.signal);
-      } else {
-        throw await fromResponse(response);
-      }
+      if (seconds === null || waited + seconds > PATIENCE_S) throw await fromResponse(response);
+      this.#onWait(seconds, response.status);
+      await sleep(seconds * 1000, options.signal);
+      waited += seconds;
     }
   }
+}
 
-  async #fetch(path, { headers = {}, ...options }) {
-    if (this.#key) headers = { ...headers, Authorization: `Bearer ${this.#key}` };
-    try {
-      return await fetch(path, { ...options, headers, cache: "no-store", redirect: "error" });
-    } catch (error) {
-      if (error.name === "AbortError") throw error;
-      throw unreachable();
-    }
+async function answer(path, options) {
+  try {
+    return await fetch(path, { ...options, cache: "no-store", redirect: "error" });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw unreachable();
   }
 }
 

@@ -20,7 +20,7 @@ import { tagAll } from "./tagging.js";
 import { showTips } from "./tip.js";
 
 const store = new Store();
-const api = new Api({ askKey, onWait: waiting });
+const api = new Api({ onWait: waiting });
 let about = null; // models, limits and formats of the server
 let labels = [];
 let known = looks(labels);
@@ -83,7 +83,11 @@ async function tag(read, skipped) {
   const documents = read.map(untagged);
   store.open(documents);
   view("work");
-  if (skipped) notices.say(`${plural(skipped, "record")} without a text left out.`);
+  if (skipped) {
+    const verb = skipped === 1 ? "is" : "are";
+    const what = `${plural(skipped, "record")} ${verb} left out: broken, or without a text.`;
+    notices.showProblem(what, [], { calm: true });
+  }
   await go(documents);
 }
 
@@ -190,17 +194,11 @@ function setProgress(share) {
   notices.showProgress(share, text);
 }
 
-function waiting(seconds) {
-  const text = `The server is busy; trying again in ${plural(seconds, "second")}.`;
+function waiting(seconds, status) {
+  const state = status === 503 ? "not ready yet" : "busy";
+  const text = `The server is ${state}; trying again in ${plural(seconds, "second")}.`;
   if (running) notices.showProgress(progress, text);
   notices.say(text);
-}
-
-async function askKey() {
-  byId("key").value = "";
-  const given = await notices.confirmed(byId("key-dialog"));
-  if (!given || !byId("key").value) throw new Problem("This server asks for a key.", { retry: true });
-  return byId("key").value;
 }
 
 function goTo(document, entity, which) {

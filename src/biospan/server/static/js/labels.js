@@ -5,7 +5,7 @@ const FIXED = new Map([
   ["protein", { slot: 0, letter: "P", example: "NF-kappa B" }],
   ["DNA", { slot: 1, letter: "D", example: "IL-2 promoter" }],
   ["RNA", { slot: 2, letter: "R", example: "TNF-α mRNA" }],
-  ["cell_type", { slot: 3, letter: "C", example: "T lymphocytes" }],
+  ["cell_type", { slot: 3, letter: "C", example: "monocytes" }],
   ["cell_line", { slot: 4, letter: "L", example: "Jurkat" }],
 ]);
 const SLOTS = 8; // as many as `theme.css` has

@@ -60,9 +60,5 @@ export function prepareDialogs() {
       if (button) dialog.close(button.dataset.close);
       else if (event.target === dialog) dialog.close(); // outside of its box
     });
-    dialog.querySelector("form")?.addEventListener("submit", (event) => {
-      event.preventDefault();
-      dialog.close("yes");
-    });
   }
 }

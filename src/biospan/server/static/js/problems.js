@@ -18,7 +18,8 @@ export function isCancelled(error) {
 
 const PLAIN = new Map([
   [400, "The server could not read the request."],
-  [401, "This server asks for a key."],
+  [401, "This server asks for a key. Reload the page to give it."],
+  [403, "The server does not answer pages of another address. Use the address that it printed."],
   [404, "The server does not know this address. Is it an older version? Reload the page."],
   [408, "The request took too long to arrive. Try again."],
   [413, "This is more than the server takes at once. Send less text, or use `biospan annotate`."],

@@ -5,9 +5,12 @@
  */
 
 import { Problem } from "./problems.js";
+import { parse } from "./xml.js";
 
 const FORMULA_SOURCES = "annotation, annotation-xml, tex-math";
 const NO_SECTION = ["UNASSIGNED", "UNLABELLED"];
+const RECORDS = "PubmedArticle, PubmedBookArticle";
+const RECORD_START = /<(Pubmed(?:Book)?Article)[\s>]/g;
 const INTERNAL_SUBSET = /<!DOCTYPE[^>[]*\[/i;
 
 /** Whether a text looks like XML rather than prose. */
@@ -18,22 +21,29 @@ export function isXml(text) {
 /**
  * The documents of a file, and how many records were none.
  *
- * @throws {Problem} If it is not PubMed's XML, or broken.
+ * @throws {Problem} If it is not PubMed's XML, or no record of it can be read.
  */
 export function read(xml) {
   if (INTERNAL_SUBSET.test(xml)) {
     throw new Problem("This XML declares entities of its own, so it is not read.");
   }
-  const root = new DOMParser().parseFromString(xml.replace(/^\ufeff?\s+/, ""), "text/xml");
-  if (root.querySelector("parsererror")) {
-    throw new Problem("This XML is broken or cut off, so it is not read.");
+  const root = parse(xml.trimStart());
+  // One broken record costs itself and not the file.
+  const records = root ? [...root.querySelectorAll(RECORDS)] : cut(xml).map(parse);
+  if (!records.some(Boolean)) {
+    const what = root ? "holds no PubMed records (`PubmedArticle`)" : "is broken or cut off";
+    throw new Problem(`This XML ${what}, so it is not read.`);
   }
-  const records = [...root.querySelectorAll("PubmedArticle, PubmedBookArticle")];
-  if (!records.length) {
-    throw new Problem("This XML holds no PubMed records (`PubmedArticle`), so it is not read.");
-  }
-  const documents = records.map(toDocument).filter(Boolean);
+  const documents = records.map((record) => record && toDocument(record)).filter(Boolean);
   return { documents, skipped: records.length - documents.length };
+}
+
+/** The source of each record of a file that is broken somewhere; to its end if one has none. */
+function cut(xml) {
+  return Array.from(xml.matchAll(RECORD_START), ({ index, 1: name }) => {
+    const end = xml.indexOf(`</${name}>`, index);
+    return xml.slice(index, end < 0 ? undefined : end + name.length + 3);
+  });
 }
 
 function toDocument(record) {

@@ -6,6 +6,8 @@
 import { element, visible } from "./dom.js";
 import { blocks } from "./document.js";
 
+const SHORT = 14; // letters of a word that is not broken at a hyphen
+
 export class Reader {
   #article;
   #store;
@@ -136,9 +138,10 @@ export class Reader {
   #mark(entity) {
     const look = this.#lookOf(entity.label);
     const text = visible(this.#store.document.text.slice(entity.start, entity.end));
+    const isShort = text.length <= SHORT && !/\s/.test(text);
     const said = entity.source ? "marked by hand" : `score ${entity.score?.toFixed(2)}`;
     const attributes = {
-      class: `mark slot-${look.slot}${entity.source ? " by-hand" : ""}`,
+      class: `mark slot-${look.slot}${entity.source ? " by-hand" : ""}${isShort ? " is-short" : ""}`,
       role: "button",
       tabindex: "-1",
       dir: "auto",
