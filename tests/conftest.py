@@ -35,9 +35,10 @@ _EXTRAS = {
     "serve": ("fastapi", "uvicorn", "prometheus_client"),
 }
 _REQUIRED = set(filter(None, os.environ.get("BIOSPAN_REQUIRE", "").split(",")))
-if unknown := _REQUIRED - {"data", "wheel", "browser", *_EXTRAS}:
+if unknown := _REQUIRED - {"data", "spacy", "wheel", "browser", *_EXTRAS}:
     raise pytest.UsageError(
-        f"BIOSPAN_REQUIRE: got {unknown}, expected data, wheel, browser, {', '.join(_EXTRAS)}"
+        f"BIOSPAN_REQUIRE: got {unknown}, expected data, spacy, wheel, browser, "
+        f"{', '.join(_EXTRAS)}"
     )
 
 

@@ -33,6 +33,8 @@ LAYERS = (
         "card_table",
         "exposure",
         "refine",
+        "spacy_placing",
+        "spacy_component",
     ),
     ("report", "check", "jobs", "server"),
     ("train",),
