@@ -12,7 +12,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "biospan"
 
 # Low to high: a module imports from its own group's members and from lower groups only.
 LAYERS = (
-    ("errors", "highlight", "lock"),
+    ("errors", "highlight", "lock", "processors"),
     ("document",),
     ("tags",),
     ("segment", "formats", "decode"),
@@ -36,7 +36,7 @@ LAYERS = (
         "spacy_placing",
         "spacy_component",
     ),
-    ("report", "check", "jobs", "server"),
+    ("report", "check", "jobs", "server", "doctor"),
     ("train",),
     ("cli",),
 )

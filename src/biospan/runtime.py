@@ -5,7 +5,6 @@ imported only when it is built. What the arrays mean is the business of `biospan
 the bytes are to be trusted, of `biospan.model_dir`.
 """
 
-import os
 import platform
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biospan.errors import ConfigError, MissingDependencyError, ModelError
+from biospan.processors import n_cores
 
 Precision = Literal["f32", "bf16"]
 
@@ -350,9 +350,7 @@ def _brief(error: Exception) -> str:
 
 def _thread_count(threads: int | None) -> int:
     if threads is None:
-        # Not cpu_count(): in containers and under taskset it counts cores that are not ours.
-        affinity = getattr(os, "sched_getaffinity", None)
-        return len(affinity(0)) if affinity else os.cpu_count() or 1
+        return n_cores()
     if threads < 1:
         raise ConfigError(f"threads: got {threads}; expected 1 or more")
     return threads

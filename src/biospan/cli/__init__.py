@@ -20,6 +20,7 @@ from biospan.cli import (
     compare,
     convert,
     corpus,
+    doctor,
     evaluate,
     export,
     fetch,
@@ -67,6 +68,7 @@ app.command("annotate")(annotate.annotate)
 app.command("verify")(verify.verify)
 app.command("stats")(stats.stats)
 app.command("serve")(serve.serve)
+app.command("doctor")(doctor.doctor)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)

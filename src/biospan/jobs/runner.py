@@ -17,6 +17,7 @@ from biospan.jobs.journal import Part
 from biospan.jobs.plan import Shard
 from biospan.jobs.settings import Work
 from biospan.jobs.shard import Worker
+from biospan.processors import n_cores
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +113,7 @@ def run(
     """
     crew = _Crew(work, agenda)
     said: set[str] = set()
-    n_places = max(1, len(os.sched_getaffinity(0)) // work.settings.threads)
+    n_places = max(1, n_cores() // work.settings.threads)
     try:
         for number in range(n_workers or n_places):
             crew.employ(number)
