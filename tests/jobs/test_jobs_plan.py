@@ -85,6 +85,22 @@ def test_later_files_replace_and_delete_what_earlier_ones_hold(tmp_path: Path) -
     assert make(first, second, third).n_records == 7
 
 
+def test_numbers_and_names_of_files_are_no_ids_of_other_files(tmp_path: Path) -> None:
+    paths = []
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        paths += [
+            write_lines(tmp_path / folder / "notes.txt", folder),
+            write_lines(tmp_path / folder / "x.iob2", "IL-2\tO\n\np53\tO\n"),
+            write_lines(tmp_path / folder / "x.jsonl", line(1)),
+        ]
+    made = make(*paths)
+    assert (made.n_records, made.n_skipped) == (8, 1)
+    assert made.shards[0].skip == (3,)  # the line of JSON has an id of its own
+    marked = "###MEDLINE:7\n\nIL-2\tO\n\n###MEDLINE:7\n\nIL-2\tO\n"
+    assert make(write_lines(tmp_path / "y.iob2", marked)).n_skipped == 1
+
+
 def test_a_plan_is_read_as_it_was_written(tmp_path: Path) -> None:
     lines = [line(n, identifier=str(n % 20)) for n in range(35)]
     made = make(write_lines(tmp_path / "a.jsonl", *lines), write_lines(tmp_path / "b.jsonl"))

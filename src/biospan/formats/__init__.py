@@ -279,6 +279,11 @@ def is_known(path: Path | str) -> bool:
     return _reader(Path(path)) is not None
 
 
+def has_own_ids(path: Path | str) -> bool:
+    """Whether documents of a file get ids that it says, and not its name or their numbers."""
+    return _reader(Path(path)) not in (text.read, brat.read, iob2.read, docbin.read)
+
+
 def is_columns(path: Path | str) -> bool:
     """Whether `read` takes a path for a file of IOB2 columns."""
     return _reader(Path(path)) is iob2.read and not Path(path).is_dir()

@@ -2,8 +2,9 @@
 
 It is made in one pass over the inputs and written before anything is annotated. Of records with
 the same id the last is annotated: PubMed's daily files follow its yearly ones and hold newer
-versions of the same articles; what they declare deleted is passed over as well. What is in a shard
-follows from the inputs alone.
+versions of the same articles; what they declare deleted is passed over as well. An id that is a
+file's name or a number in it says nothing of other files. What is in a shard follows from the
+inputs alone.
 """
 
 import hashlib
@@ -103,12 +104,13 @@ def make(
     for path in paths:
         item = look_at(path)
         before = n_records
+        scope = "" if formats.has_own_ids(path) else f"{path}\n"
         for document_id, length, is_document in [_BROKEN] if item.damage else _lengths(path):
             if n_records - starts[-1] == shard_size or n_characters >= MAX_CHARACTERS:
                 starts.append(n_records)
                 broken.append(0)
                 n_characters = 0
-            ids.add(document_id, n_records)
+            ids.add(document_id and scope + document_id, n_records)
             n_records += 1
             n_characters += length
             broken[-1] += not is_document
