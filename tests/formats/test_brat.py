@@ -1,3 +1,4 @@
+import errno
 import io
 import logging
 from dataclasses import replace
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biospan.document import Document, Entity
-from biospan.errors import InputError, MissingInputError, OutputError
+from biospan.errors import BiospanError, InputError, MissingInputError, OutputError
 from biospan.formats import brat
 from biospan.formats.record import Rejected
 
@@ -206,3 +207,16 @@ def test_documents_survive_writing_and_reading(
     brat.write_dir(expected, folder)
     found = {document.id: document for document in brat.read(folder)}
     assert found == {document.id: document for document in expected}
+
+
+def test_a_full_disk_is_no_folder_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left on device") as error:
+        brat.write_dir([Document("a", "1")], tmp_path)
+    assert not isinstance(error.value, BiospanError)
+    assert str(tmp_path) in str(error.value)

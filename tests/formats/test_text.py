@@ -1,12 +1,15 @@
+import errno
 import gzip
 import io
+import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from biospan.document import Document
-from biospan.errors import InputError, MissingInputError, OutputError
+from biospan.errors import DownloadError, InputError, MissingInputError, OutputError
 from biospan.formats import text
 from biospan.formats.record import Record, Rejected
 
@@ -146,3 +149,13 @@ def test_a_place_that_is_not_there_is_named(tmp_path: Path) -> None:
         text.replacing(tmp_path / "none" / "a"),
     ):
         pass
+
+
+def test_a_full_disk_says_of_which_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    named = re.escape(f"No space left on device: '{path}'")
+    with pytest.raises(OSError, match=named), text.replacing(path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(DownloadError, match="^refused$"), text.replacing(path):
+        raise DownloadError("refused")
+    assert not list(tmp_path.iterdir())

@@ -17,7 +17,7 @@ from biospan import formats, jobs
 from biospan.document import Document
 from biospan.errors import ConfigError, InputError, LockedError, OutputError, StoppedError
 from biospan.formats.record import Rejected
-from biospan.jobs import Execution, Settings, Share, Totals, finish, journal
+from biospan.jobs import Execution, Progress, Settings, Share, Totals, finish, journal
 from biospan.jobs.finish import File
 from biospan.jobs.plan import Shard
 from conftest import small_tagger
@@ -320,7 +320,12 @@ def test_shares_of_a_job_are_done_apart_and_finished_together(
 ) -> None:
     out = tmp_path / "out"
     for number in (3, 1):
-        assert here(corpus, out, SETTINGS, share=Share(number, 3)) is None
+        told: list[Progress] = []
+        share = {"share": Share(number, 3), "on_progress": told.append}
+        assert here(corpus, out, SETTINGS, **share) is None
+        # Of the share alone, or the time that is left would be wrong.
+        assert {(row.n_read, row.n_before) for row in told if row.planned} == {(100, 0)}
+        assert told[-1].n_done == 100
     assert not (out / "job.json").exists()
     assert {path.name for path in journal.journals(out)} == {"journal-1-of-3", "journal-3-of-3"}
     log = tmp_path / "log"

@@ -7,6 +7,7 @@ entity at the end of a line. Scores and sources have no place in the format and 
 Format: https://brat.nlplab.org/standoff.html (Stenetorp et al., 2012).
 """
 
+import errno
 import logging
 import re
 from collections import Counter
@@ -118,6 +119,7 @@ def write_dir(documents: Iterable[Document], folder: Path | str) -> None:
     Raises:
         InputError: If a label has white space, which brat cannot hold.
         OutputError: If the folder or a file cannot be written.
+        OSError: If the disk is full or fails.
     """
     folder = Path(folder)
     taken: set[str] = set()
@@ -131,6 +133,9 @@ def write_dir(documents: Iterable[Document], folder: Path | str) -> None:
             (folder / f"{stem}.txt").write_bytes(replace_surrogates(document.text).encode())
             (folder / f"{stem}.ann").write_bytes(annotations.encode())
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            error.filename = error.filename or str(folder)
+            raise
         raise OutputError(f"{error.filename or folder}: {error.strerror}") from error
     _warn_of_lost(lost)
 

@@ -220,6 +220,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
     Raises:
         OutputError: If the file cannot be created.
+        OSError: If the disk is full or fails.
     """
     path = Path(path).absolute()
     if path.is_relative_to("/dev") or (path.exists() and not path.is_file()):
@@ -237,6 +238,10 @@ def replacing(path: Path | str) -> Iterator[Path]:
         if real.exists():
             shutil.copymode(real, draft)
         draft.replace(real)
+    except OSError as error:
+        if error.errno and error.filename is None:  # as when the disk is full
+            error.filename = str(path)
+        raise
     finally:
         draft.unlink(missing_ok=True)
 

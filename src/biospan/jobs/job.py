@@ -121,7 +121,7 @@ def _go_on(folder: Path, made: Plan, settings: Settings, execution: Execution) -
     own = share.of_shards(made.shards)
     drafts = None if share.of == 1 else {part_name(shard.index, settings) for shard in own}
     commit.sweep(folder, drafts)
-    parts = _trusted(folder, made, settings)
+    parts = _trusted(folder, own, settings)
     pending = [shard for shard in own if shard.index not in parts]
     work = Work(folder, settings, made.fingerprint["model"], made.inputs)
     log = Journal(folder / f"{journal.JOURNAL}{share.suffix}")
@@ -151,7 +151,7 @@ def _run(
     """Have shards done, and commit them: the file first, then the journal's word for it."""
     n_before = n_done = sum(part.n_records for part in parts.values())
     n_rejected = sum(len(part.rejects) for part in parts.values())
-    n_records = sum(item.records for item in work.inputs)
+    n_records = n_before + sum(shard.count for shard in pending)  # of this share
 
     def keep(part: Part, draft: Path) -> None:
         nonlocal n_done, n_rejected
@@ -214,12 +214,12 @@ def _compare(folder: Path, made: Plan, known: Mapping[str, str], paths: Sequence
         )
 
 
-def _trusted(folder: Path, made: Plan, settings: Settings) -> dict[int, Part]:
-    """The parts that the journals tell of and that have the size they say."""
+def _trusted(folder: Path, shards: Sequence[Shard], settings: Settings) -> dict[int, Part]:
+    """The parts of shards that the journals tell of and that have the size they say."""
     there = set(os.listdir(folder))
     parts = journal.read(folder)
     trusted = {}
-    for shard in made.shards:
+    for shard in shards:
         name = part_name(shard.index, settings)
         if name not in there:
             continue

@@ -35,7 +35,7 @@ class Progress:
 
     Attributes:
         planned: Whether its plan is made. Until then only `n_read` is known.
-        n_read: Records that the plan has read, or all.
+        n_read: Records that the plan has read; once it is made, all that are to be annotated here.
         n_done: Records of committed parts, those of earlier runs included.
         n_before: Records of parts that earlier runs committed.
         n_rejected: Records rejected so far.
