@@ -151,6 +151,19 @@ def test_a_file_that_was_cut_anywhere_is_never_read_as_whole() -> None:
                 list(whole)
 
 
+def test_a_record_without_its_end_costs_only_itself() -> None:
+    data = b"<set><doc>a</doc><doc>b<x><doc>c</doc><doc>d</set>"
+    found = list(xml.cut(io.BytesIO(data), ["doc"]))
+    assert [record.number for record in found] == [1, 2, 3, 4]
+    contents = [record.content for record in found]
+    assert [None if content is None else content[8:-9] for content in contents] == [
+        *(b"<doc>a</doc>", b"<doc>b<x>", b"<doc>c</doc>"),
+        None,
+    ]
+    with pytest.raises(InputError, match="not well-formed"):
+        xml.parse(contents[1] or b"")
+
+
 def test_a_root_without_anything_in_it_is_whole() -> None:
     for root in (b"<docset/>", b"<docset a='/' xmlns:b=\"c>\" />", b"<!-- <docset> --><docset/>"):
         assert texts(b'<?xml version="1.0"?>' + root) == []

@@ -70,10 +70,13 @@ def cut(stream: BinaryIO, names: Sequence[str], *, max_bytes: int = MAX_RECORD) 
     number, name = 0, b""
     ended = not root or root.decode() in names or _ends_at_once(window.data, root)
     for match in _marks(window, mark):
-        if match["open"] and not name:
+        if match["open"]:
+            if name:  # its end tag is missing; the one that begins may be sound
+                record = window.record(match.start())
+                yield Cut(number, name.decode(), None if record is None else wrapper % record)
             number, name, window.begin = number + 1, match["open"], match.start()
         elif match["close"] and match["close"] == name:
-            record = window.record()
+            record = window.record(match.end())
             yield Cut(number, name.decode(), None if record is None else wrapper % record)
             name, window.begin = b"", None
         ended = ended or bool(match["end"])
@@ -132,11 +135,11 @@ class _Window:
             self.begin -= needed
         return True
 
-    def record(self) -> bytes | None:
-        """The open record up to the position; None if it is too large."""
-        if self.begin is None or self.position - self.begin > self._max_bytes:
+    def record(self, end: int) -> bytes | None:
+        """The open record up to a place in the data; None if it is too large."""
+        if self.begin is None or end - self.begin > self._max_bytes:
             return None
-        return self.data[self.begin : self.position]
+        return self.data[self.begin : end]
 
 
 def _marks(window: _Window, mark: re.Pattern[bytes]) -> Iterator[re.Match[bytes]]:
