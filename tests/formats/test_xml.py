@@ -151,6 +151,17 @@ def test_a_file_that_was_cut_anywhere_is_never_read_as_whole() -> None:
                 list(whole)
 
 
+def test_named_characters_of_html_are_known_and_nothing_else() -> None:
+    record = (
+        b"<doc>TNF-&alpha;&nbsp;&lt;i&gt; &amp;beta; &NotEqualTilde;<![CDATA[&mu;]]>&#955;</doc>"
+    )
+    (found,) = texts(b"<set>" + record + b"</set>")
+    assert found == "TNF-α\xa0<i> &beta; \u2242\u0338&mu;λ"
+    for name in (b"lol", b"LT2", b"alpha-1"):
+        with pytest.raises(InputError, match="not well-formed"):
+            texts(b"<set><doc>&alpha; &%s;</doc></set>" % name)
+
+
 def test_a_record_without_its_end_costs_only_itself() -> None:
     data = b"<set><doc>a</doc><doc>b<x><doc>c</doc><doc>d</set>"
     found = list(xml.cut(io.BytesIO(data), ["doc"]))

@@ -2,16 +2,19 @@
 
 A record that is broken, or larger than any real one, is rejected alone, and memory holds one
 record at a time. Nothing around the records reaches the parser but the namespaces of the root: no
-document type, so no entity of anyone's making, internal or external, is expanded or fetched.
+document type, so no entity of anyone's making, internal or external, is expanded or fetched. The
+named characters of HTML are known, as JATS's document type has them: `&alpha;`.
 """
 
 import codecs
 import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from html.entities import html5
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 from xml.etree.ElementTree import Element, ParseError, XMLParser
+from xml.parsers.expat import errors
 
 from biospan.errors import InputError
 from biospan.formats.text import open_unpacked
@@ -27,6 +30,7 @@ _MARK = (  # one `<` in front of all, so that the search jumps from one to the n
 _ENDS = {b"!--": b"-->", b"![CDATA[": b"]]>", b"?": b"?>"}
 _ASIDE = re.compile(rb"<!--.*?-->|<\?.*?\?>", re.DOTALL)
 _ROOT = re.compile(rb"<([A-Za-z_:\x80-\xff][\w.:\x80-\xff-]*)")
+_NAMED = re.compile(rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>|&([A-Za-z][A-Za-z0-9]{0,31});", re.DOTALL)
 _NAMESPACE = re.compile(rb"""\s(xmlns:[A-Za-z_][\w.-]*)\s*=\s*("[^"<]*"|'[^'<]*')""")
 _ENCODING = re.compile(rb"""^(?:\xef\xbb\xbf)?\s*<\?xml[^>]*?encoding\s*=\s*["']([\w.-]+)["']""")
 # What the declaration of a real file names; codecs that run far or decode twice are not among them.
@@ -87,17 +91,34 @@ def cut(stream: BinaryIO, names: Sequence[str], *, max_bytes: int = MAX_RECORD) 
 
 
 def parse(content: bytes) -> Element:
-    """The element that was cut.
+    """The element that was cut. Entities are those of XML and of HTML, `&alpha;`; no others.
 
     Raises:
         InputError: If it is not well-formed.
     """
-    parser = XMLParser()  # noqa: S314 - it sees a record only: no document type, so no entities
     try:
-        parser.feed(content)
-        return parser.close()[0]
+        try:
+            return _element(content)
+        except ParseError as error:
+            if error.code != errors.codes[errors.XML_ERROR_UNDEFINED_ENTITY]:
+                raise
+            return _element(_NAMED.sub(_numbered, content))
     except (ParseError, ValueError, IndexError) as error:
         raise InputError(f"not well-formed XML: {error}") from error
+
+
+def _element(content: bytes) -> Element:
+    parser = XMLParser()  # noqa: S314 - it sees a record only: no document type, so no entities
+    parser.feed(content)
+    return parser.close()[0]
+
+
+def _numbered(match: re.Match[bytes]) -> bytes:
+    """The characters that a name stands for, by their numbers; what is no such name as it is."""
+    characters = html5.get(f"{match[1].decode()};", "") if match[1] else ""
+    # Entities of XML itself stay: `&lt;` is no bracket.
+    named = "" if characters in "<>&'\"" else characters
+    return b"".join(b"&#%d;" % ord(character) for character in named) or match[0]
 
 
 def root_name(path: Path | str) -> str:
