@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from biospan.decode import Chain, Lattice, span_scores
+from biospan.decode import Chain, Lattice, Places, place_scores
 from biospan.errors import ModelError, nearest
 from biospan.tags import Span
 
@@ -161,20 +161,14 @@ def weigh(
     evidence = np.ones((len(spans), len(EVIDENCE)))
     if not spans:
         return evidence
-    peaks = emissions.max(axis=2)
-    longer, shorter = [], []
-    for index, (row, span) in enumerate(spans):
-        evidence[index, 1] = span.end - span.start
-        evidence[index, 2] = peaks[span.start : span.end, row].min()
-        rivals = _moved(span, int(found.lengths[row]))
-        longer += [(index, rival) for rival in rivals if rival.start < span.start]
-        longer += [(index, rival) for rival in rivals if rival.end > span.end]
-        shorter += [(index, rival) for rival in rivals if _is_inside(rival, span)]
-    evidence[:, 0] = span_scores(found, chain, spans)
-    for column, moved in ((3, longer), (4, shorter)):
-        scores = span_scores(found, chain, [(spans[index][0], rival) for index, rival in moved])
-        owners = np.array([index for index, _ in moved], dtype=np.int64)
-        evidence[:, column] = np.bincount(owners, weights=scores, minlength=len(spans))
+    places = Places.of(spans, chain.tag_set)
+    evidence[:, 1] = places.ends - places.starts
+    evidence[:, 2] = _weakest(emissions.max(axis=2), places)
+    evidence[:, 0] = place_scores(found, chain, places)
+    rivals, owners, is_longer = _moved(places, found.lengths[places.rows])
+    scores = place_scores(found, chain, rivals)
+    for column, kind in ((3, is_longer), (4, ~is_longer)):
+        evidence[:, column] = np.bincount(owners[kind], scores[kind], minlength=len(spans))
     return evidence
 
 
@@ -197,18 +191,34 @@ def of_document(rows: Sequence[Floats], names: Sequence[tuple[str, str]]) -> Flo
     return evidence
 
 
-def _moved(span: Span, n_tokens: int) -> list[Span]:
-    """The spans that share one edge with `span`, the other being moved by up to `_REACH`."""
-    starts = range(max(0, span.start - _REACH), min(span.end, span.start + _REACH + 1))
-    ends = range(max(span.start, span.end - _REACH - 1) + 1, min(n_tokens, span.end + _REACH) + 1)
-    return [
-        *(Span(start, span.end, span.label) for start in starts if start != span.start),
-        *(Span(span.start, end, span.label) for end in ends if end != span.end),
-    ]
+def _weakest(peaks: Floats, places: Places) -> Floats:
+    """The least of the peaks in each span. Shapes (n_tokens, n_sentences) and (n_spans,)."""
+    # One sentence after the other, and a last number, so that every end is an index.
+    flat = np.append(peaks.T.ravel(), np.inf)
+    first = places.rows * len(peaks)
+    edges = np.stack([first + places.starts, first + places.ends], axis=1)
+    return np.asarray(np.minimum.reduceat(flat, edges.ravel())[::2])
 
 
-def _is_inside(rival: Span, span: Span) -> bool:
-    return rival.start >= span.start and rival.end <= span.end
+def _moved(
+    places: Places, n_tokens: NDArray[np.int64]
+) -> tuple[Places, NDArray[np.int64], NDArray[np.bool_]]:
+    """The spans that share one edge with a span, the other being moved by up to `_REACH`.
+
+    Returns:
+        The spans; of which given span each is a rival; and whether it is longer than that.
+    """
+    steps = [step for step in range(-_REACH, _REACH + 1) if step]
+    owners = np.tile(np.arange(len(places.rows)), 2 * len(steps))
+    starts, ends = places.starts[owners], places.ends[owners]
+    shift = np.repeat(steps, len(places.rows))
+    starts[: len(shift)] += shift
+    ends[len(shift) :] += shift
+    fits = (starts >= 0) & (starts < ends) & (ends <= n_tokens[owners])
+    owners = owners[fits]
+    rivals = Places(places.rows[owners], starts[fits], ends[fits], places.labels[owners])
+    is_longer = rivals.ends - rivals.starts > (places.ends - places.starts)[owners]
+    return rivals, owners, is_longer
 
 
 def _is_number(value: Any) -> bool:

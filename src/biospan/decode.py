@@ -24,6 +24,8 @@ Flags = NDArray[np.bool_]
 # all are hopeless, and transitions as far as 50 from zero, their product is above zero in float64.
 _FLOOR = -100.0
 
+_ALONE, _FIRST, _INSIDE, _LAST = range(4)  # columns of `_tags_inside`
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chain:
@@ -203,6 +205,30 @@ def _moved(messages: Floats, moves: Floats, tied: Floats, joined: Flags) -> Floa
     return carried
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Places:
+    """Spans in the sentences of a batch, as arrays of one number for each. Shape (n_spans,).
+
+    Attributes:
+        rows: Index of the sentence in the batch.
+        starts: First token.
+        ends: The token after the last.
+        labels: Number of the label in the tag set.
+    """
+
+    rows: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    labels: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, spans: Sequence[tuple[int, Span]], tag_set: TagSet) -> "Places":
+        """From pairs of a sentence's index in the batch and a span in it."""
+        number = {label: index for index, label in enumerate(tag_set.labels)}
+        columns = [(row, span.start, span.end, number[span.label]) for row, span in spans]
+        return cls(*np.array(columns, dtype=np.int64).reshape(-1, 4).T)
+
+
 def span_scores(
     found: Lattice, chain: Chain, spans: Sequence[tuple[int, Span]]
 ) -> NDArray[np.float64]:
@@ -218,19 +244,24 @@ def span_scores(
     Returns:
         Probabilities in [0, 1]. Shape (n_spans,).
     """
-    if not spans:
+    return place_scores(found, chain, Places.of(spans, chain.tag_set))
+
+
+def place_scores(found: Lattice, chain: Chain, places: Places) -> NDArray[np.float64]:
+    """See `span_scores`."""
+    if not len(places.rows):
         return np.zeros(0)
-    paths = [_path(chain.tag_set, span) for _, span in spans]
-    rows = np.array([row for row, _ in spans])
-    starts = np.array([span.start for _, span in spans])
-    ends = np.array([span.end for _, span in spans])
-    tags = np.array([path[0] for path in paths])
+    rows, starts, ends = places.rows, places.starts, places.ends
+    lengths = ends - starts
+    tags_of = _tags_inside(chain.tag_set)[places.labels]
+    tags = np.where(lengths == 1, tags_of[:, _ALONE], tags_of[:, _FIRST])
     moves = np.exp(chain.transitions)
     scores = found.forward[starts, rows, tags]
-    for offset in range(1, int((ends - starts).max())):
-        active = np.flatnonzero(ends - starts > offset)
+    for offset in range(1, int(lengths.max())):
+        active = np.flatnonzero(lengths > offset)
         at, row = starts[active] + offset, rows[active]
-        following = np.array([paths[index][offset] for index in active])
+        is_last = lengths[active] == offset + 1
+        following = np.where(is_last, tags_of[active, _LAST], tags_of[active, _INSIDE])
         step = moves[tags[active], following] * found.weights[at, row, following]
         scores[active] *= step / found.scales[at, row]
         tags[active] = following
@@ -258,9 +289,17 @@ def _leaving(
     return closing
 
 
-def _path(tag_set: TagSet, span: Span) -> list[int]:
-    length = span.end - span.start
-    return tag_set.encode(length, [Span(0, length, span.label)])
+def _tags_inside(tag_set: TagSet) -> NDArray[np.int64]:
+    """Tags of a token alone in its span, and of the first, an inner and the last of several.
+
+    Shape (n_labels, 4).
+    """
+    return np.array(
+        [
+            tag_set.encode(1, [Span(0, 1, label)]) + tag_set.encode(3, [Span(0, 3, label)])
+            for label in tag_set.labels
+        ]
+    )
 
 
 def _log_allowed(allowed: NDArray[np.bool_]) -> Floats:
