@@ -20,7 +20,9 @@ LAYERS = (
     ("calibration",),
     ("model_config",),
     ("tokenizer_check",),
+    ("onnx_graph", "precision"),
     ("model_dir", "runtime", "pieces", "spans"),
+    ("preparation", "schedule"),
     (
         "tagger",
         "counts",

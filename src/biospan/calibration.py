@@ -121,7 +121,8 @@ class Calibration:
         """
         rows = [self.labels.index(label) for label in labels]
         values = inputs(evidence)
-        logits = values @ np.array(self.weights) + np.array(self.intercepts)[rows]
+        # No matrix product: its order of sums would depend on the number of spans.
+        logits = (values * np.array(self.weights)).sum(axis=1) + np.array(self.intercepts)[rows]
         logits += np.array(self.lengths)[rows] * values[:, EVIDENCE.index("length")]
         return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -_MAX_LOGIT, _MAX_LOGIT))))
 

@@ -193,16 +193,25 @@ def lattice(
         reduced = _moved(weights[step + 1] * backward[step + 1], moves.T, tied.T, joined[step + 1])
         reduced /= scales[step + 1][:, None]
         backward[step] = np.where((step + 1 < lengths)[:, None], reduced, ends)
-    totals = forward[-1] @ ends
+    totals = (forward[-1] * ends).sum(axis=1)
     return Lattice(weights, forward, backward, scales, totals, lengths, joined)
 
 
 def _moved(messages: Floats, moves: Floats, tied: Floats, joined: Flags) -> Floats:
     """Messages of all sentences carried over one edge. Shape (n_sentences, n_tags)."""
-    carried: Floats = messages @ moves
+    carried = _times(messages, moves)
     if joined.any():
-        carried[joined] = messages[joined] @ tied
+        carried[joined] = _times(messages[joined], tied)
     return carried
+
+
+def _times(messages: Floats, moves: Floats) -> Floats:
+    """The product, row by row in one order of sums, whatever the number of rows.
+
+    A matrix multiplication adds in an order that depends on it, and a sentence's scores would then
+    depend on which others are in its batch.
+    """
+    return np.asarray((messages[:, :, None] * moves).sum(axis=1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -24,6 +24,7 @@ REQUIRED_INPUTS = INPUT_NAMES[:3]
 _MAX_LABELS = 256
 # Log domain; `biospan.decode` computes with the exponentials, which must not overflow.
 MAX_TRANSITION = 50.0
+_MAX_ACTIVATION = 1e6
 _NUMBERS = f"numbers from {-MAX_TRANSITION} to {MAX_TRANSITION}"
 _BRIEF = reprlib.Repr()
 _BRIEF.maxstring = _BRIEF.maxother = 80
@@ -48,6 +49,8 @@ class ModelConfig:
         start_transitions: Likewise into the first token. Shape (n_tags,).
         end_transitions: Likewise out of the last token. Shape (n_tags,).
         calibration: What makes scores of probabilities; None: they are the model's own.
+        activations: Least and greatest number, on training text, of each tensor that the graph
+            multiplies by weights, by name; None: not measured, and so no int8.
         provenance: Any JSON: recipe, seeds, scores, code version.
 
     Raises:
@@ -68,6 +71,7 @@ class ModelConfig:
     start_transitions: tuple[float, ...] | None = None
     end_transitions: tuple[float, ...] | None = None
     calibration: Calibration | None = None
+    activations: Mapping[str, tuple[float, float]] | None = field(default=None, hash=False)
     provenance: Mapping[str, Any] = field(default_factory=dict, hash=False)
     format_version: int = FORMAT_VERSION
 
@@ -91,6 +95,8 @@ class ModelConfig:
         found = [f"unknown key {shown(key)}" for key in sorted(values.keys() - known)]
         found += [f"key `{key}` is missing" for key in sorted(known - values.keys() - _OPTIONAL)]
         values = {key: _frozen(value) for key, value in values.items() if key in known}
+        if isinstance(ranges := values.get("activations"), dict):
+            values["activations"] = {name: _frozen(limits) for name, limits in ranges.items()}
         try:
             values |= _read_calibration(values)
         except ModelError as error:
@@ -231,6 +237,15 @@ def _is_row(value: Any) -> bool:
     )
 
 
+def _is_range(value: Any) -> bool:
+    return (
+        isinstance(value, tuple)
+        and len(value) == 2
+        and all(type(n) in (int, float) and abs(n) <= _MAX_ACTIVATION for n in value)
+        and value[0] < value[1]
+    )
+
+
 def _is_labels(value: Any) -> bool:
     return (
         isinstance(value, tuple)
@@ -259,7 +274,7 @@ def is_piece_id(value: Any) -> bool:
     return _is_int(value, 0, 2**31 - 1)
 
 
-_OPTIONAL = {"calibration"}  # of models that were written before there was one
+_OPTIONAL = {"calibration", "activations"}  # of models that were written before there was one
 _CRF = ("transitions", "start_transitions", "end_transitions")
 
 
@@ -285,6 +300,12 @@ _CONFIG_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "calibration": (
         lambda value: value is None or isinstance(value, Calibration),
         "a calibration, or null",
+    ),
+    "activations": (
+        lambda value: (
+            value is None or (isinstance(value, Mapping) and all(map(_is_range, value.values())))
+        ),
+        "pairs of a number and a greater one, by name, or null",
     ),
     "provenance": (lambda value: isinstance(value, Mapping), "an object"),
 }

@@ -9,38 +9,42 @@ import platform
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from biospan import precision as precisions
 from biospan.errors import ConfigError, MissingDependencyError, ModelError
+from biospan.onnx_graph import GRAPH, refuse_external_data
 from biospan.processors import n_cores
 
-Precision = Literal["f32", "bf16"]
+Precision = Literal["f32", "bf16", "int8"]
 
-RUNTIMES = ("onnxruntime", "openvino", "openvino-bf16")
+AUTO = "auto"
+# Runtime and precision of each engine.
+_ENGINES: dict[str, tuple[str, Precision]] = {
+    "onnxruntime": ("onnxruntime", "f32"),
+    "onnxruntime-int8": ("onnxruntime", "int8"),
+    "openvino": ("openvino", "f32"),
+    "openvino-bf16": ("openvino", "bf16"),
+    "openvino-int8": ("openvino", "int8"),
+}
+ENGINES = (AUTO, *_ENGINES)
 
 OUTPUT = "emissions"
 TOKEN_STARTS = "token_starts"  # noqa: S105 - the one input with a column for each token
-_GRAPH = "model.onnx"  # where the errors of this module are
-
 # What decides which kernels a runtime picks, and so the last bits of its sums.
 _CPU_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16")
 
-# Which fields of which ONNX message hold messages that may hold a tensor (onnx.proto, IR 3 to 13).
-_CHILDREN: dict[str, dict[int, str]] = {
-    "model": {7: "graph", 20: "training", 25: "function"},
-    "training": {1: "graph", 2: "graph"},
-    "function": {7: "node", 11: "attribute"},
-    "graph": {1: "node", 5: "tensor", 15: "sparse"},
-    "node": {5: "attribute"},
-    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
-    "sparse": {1: "tensor", 2: "tensor"},
-    "tensor": {},
-}
-_EXTERNAL_DATA = 13  # the field of a tensor that names a file
+
+class Choice(NamedTuple):
+    """An engine, and why that one."""
+
+    engine: str
+    reason: str
 
 
 class Runtime(Protocol):
@@ -66,24 +70,32 @@ class Runtime(Protocol):
 
 
 class OnnxRuntime:
-    """Microsoft's ONNX Runtime on the CPU, in float32.
+    """Microsoft's ONNX Runtime on the CPU.
 
     Args:
         onnx: A serialised graph, with no data outside of it.
         inputs: Names of its inputs, exactly.
         threads: Threads of one `run`; None: one per core that this process may use.
+        precision: What the graph multiplies in, which it says itself: `f32` or `int8`.
 
     Raises:
         ModelError: If the graph does not load, or has other inputs or outputs.
         MissingDependencyError: If `onnxruntime` is not installed.
     """
 
-    def __init__(self, onnx: bytes, inputs: Sequence[str], *, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        onnx: bytes,
+        inputs: Sequence[str],
+        *,
+        threads: int | None = None,
+        precision: Precision = "f32",
+    ) -> None:
         try:
             import onnxruntime
         except ImportError as error:
             raise MissingDependencyError("onnxruntime") from error
-        _refuse_external_data(onnx)
+        refuse_external_data(onnx)
         onnxruntime.disable_telemetry_events()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = _thread_count(threads)
@@ -102,7 +114,7 @@ class OnnxRuntime:
                 onnx, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:
-            raise ModelError(f"{_GRAPH}: ONNX Runtime cannot load it: {_brief(error)}") from error
+            raise ModelError(f"{GRAPH}: ONNX Runtime cannot load it: {_brief(error)}") from error
         self._inputs = tuple(inputs)
         _check_graph(
             self._inputs,
@@ -110,7 +122,7 @@ class OnnxRuntime:
             {node.name: (node.type, len(node.shape)) for node in self._session.get_outputs()},
             types=("tensor(int64)", "tensor(float)"),
         )
-        self.fingerprint = f"onnxruntime {onnxruntime.__version__} f32 {_instruction_set()}"
+        self.fingerprint = f"onnxruntime {onnxruntime.__version__} {precision} {_instruction_set()}"
 
     def run(self, inputs: Mapping[str, NDArray[np.int64]]) -> NDArray[np.float32]:
         """See `Runtime.run`."""
@@ -118,7 +130,7 @@ class OnnxRuntime:
         try:
             emissions: NDArray[np.float32] = self._session.run([OUTPUT], dict(inputs))[0]
         except Exception as error:
-            raise ModelError(f"{_GRAPH}: ONNX Runtime cannot run it: {_brief(error)}") from error
+            raise ModelError(f"{GRAPH}: ONNX Runtime cannot run it: {_brief(error)}") from error
         return _checked(emissions)
 
 
@@ -129,7 +141,8 @@ class OpenVino:
         onnx: A serialised graph, with no data outside of it.
         inputs: Names of its inputs, exactly.
         threads: Threads of one `run`; None: one per core that this process may use.
-        precision: What it multiplies in. `bf16` is faster on CPUs that have it, and rounds.
+        precision: What it multiplies in. `bf16` is faster on CPUs that have it, and rounds; for
+            `int8` the graph has to say so.
 
     Raises:
         ModelError: If the graph does not load, or has other inputs or outputs.
@@ -144,11 +157,11 @@ class OpenVino:
         threads: int | None = None,
         precision: Precision = "f32",
     ) -> None:
-        _refuse_external_data(onnx)
+        refuse_external_data(onnx)
         openvino = _import_openvino()
         core = openvino.Core()
         options = {
-            "INFERENCE_PRECISION_HINT": precision,
+            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
             "INFERENCE_NUM_THREADS": _thread_count(threads),
             "PERFORMANCE_HINT": "LATENCY",
             # Pinned, several processes would fight over the same cores.
@@ -159,12 +172,14 @@ class OpenVino:
             model = core.read_model(onnx)
             # Packed weights are expanded here: left to itself, OpenVINO 2026.4 multiplies them
             # packed, which is wrong by 0.8 (fp32) or ends the process (bf16) for few tokens.
-            folding = openvino.passes.Manager()
-            folding.register_pass(openvino.passes.ConstantFolding())
-            folding.run_passes(model)
+            # Of a graph in int8 the weights are to stay as they are.
+            if precision != "int8":
+                folding = openvino.passes.Manager()
+                folding.register_pass(openvino.passes.ConstantFolding())
+                folding.run_passes(model)
             self._compiled = core.compile_model(model, "CPU", options)
         except Exception as error:
-            raise ModelError(f"{_GRAPH}: OpenVINO cannot load it: {_brief(error)}") from error
+            raise ModelError(f"{GRAPH}: OpenVINO cannot load it: {_brief(error)}") from error
         self._inputs = tuple(inputs)
         _check_graph(
             self._inputs,
@@ -188,28 +203,70 @@ class OpenVino:
             # A copy: the request's own memory is written again by its next user.
             emissions = np.array(request.get_output_tensor(0).data)
         except Exception as error:
-            raise ModelError(f"{_GRAPH}: OpenVINO cannot run it: {_brief(error)}") from error
+            raise ModelError(f"{GRAPH}: OpenVINO cannot run it: {_brief(error)}") from error
         self._idle.append(request)
         return _checked(emissions)
 
 
 def open_runtime(
-    name: str, onnx: bytes, inputs: Sequence[str], *, threads: int | None = None
+    engine: str,
+    onnx: bytes,
+    inputs: Sequence[str],
+    *,
+    threads: int | None = None,
+    activations: Mapping[str, tuple[float, float]] | None = None,
 ) -> Runtime:
-    """Load a graph into the runtime of that name.
+    """Load a graph into an engine.
+
+    Args:
+        engine: One of `ENGINES`; `auto`: what `choose` chooses.
+        onnx: A serialised graph, as `export` writes it.
+        inputs: Names of its inputs, exactly.
+        threads: Threads of one `run`; None: one per core that this process may use.
+        activations: Ranges of what is multiplied by weights, which int8 needs.
 
     Raises:
-        ConfigError: If there is no such runtime.
+        ConfigError: If there is no such engine, or it is one for int8 and there are no ranges.
         ModelError: If the graph does not load, or has other inputs or outputs.
-        MissingDependencyError: If the runtime is not installed.
+        MissingDependencyError: If the engine's runtime is not installed.
     """
-    if name == "onnxruntime":
-        return OnnxRuntime(onnx, inputs, threads=threads)
-    if name == "openvino":
-        return OpenVino(onnx, inputs, threads=threads)
-    if name == "openvino-bf16":
-        return OpenVino(onnx, inputs, threads=threads, precision="bf16")
-    raise ConfigError(f"runtime: got `{name}`; expected one of {', '.join(RUNTIMES)}")
+    if engine == AUTO:
+        engine = choose(has_int8=bool(activations)).engine
+    if engine not in _ENGINES:
+        raise ConfigError(f"engine: got `{engine}`; expected one of {', '.join(ENGINES)}")
+    runtime, precision = _ENGINES[engine]
+    if precision == "int8":
+        if not activations:
+            raise ConfigError(
+                f"engine: got `{engine}`, but the model was exported without `activations`, the "
+                "ranges that int8 needs. Export it again, or choose another engine"
+            )
+        onnx = precisions.int8(onnx, activations)
+    if runtime == "openvino":
+        return OpenVino(onnx, inputs, threads=threads, precision=precision)
+    if precision == "f32":
+        onnx = precisions.compact(onnx)
+    return OnnxRuntime(onnx, inputs, threads=threads, precision=precision)
+
+
+def choose(*, has_int8: bool) -> Choice:
+    """The fastest engine for this processor among those that cost no accuracy worth a mention.
+
+    The figures behind it are in `docs/performance.md`.
+
+    Args:
+        has_int8: Whether the model can be run in int8.
+    """
+    flags = _flags()
+    openvino = find_spec("openvino") is not None
+    if openvino and "amx_bf16" in flags:
+        return Choice("openvino-bf16", "OpenVINO is installed, and the processor has matrix units")
+    if has_int8:
+        reason = "the model can be run in int8, which is fastest on processors without matrix units"
+        return Choice("onnxruntime-int8", reason)
+    if openvino and "avx512_bf16" in flags:
+        return Choice("openvino-bf16", "OpenVINO is installed, and the processor multiplies bf16")
+    return Choice("onnxruntime", "the model was exported without the ranges that int8 needs")
 
 
 def _import_openvino() -> Any:
@@ -240,54 +297,6 @@ def _unimportable(module: str) -> Iterator[None]:
         del sys.modules[module]
 
 
-def _refuse_external_data(onnx: bytes) -> None:
-    """Refuse a graph that names files to read its weights from.
-
-    For a graph that comes as bytes, both runtimes look for them in the working directory.
-    """
-    waiting = [("model", memoryview(onnx))]
-    while waiting:
-        kind, message = waiting.pop()
-        for number, value in _fields(message):
-            if kind == "tensor" and number == _EXTERNAL_DATA:
-                raise ModelError(f"{_GRAPH}: got weights in another file; expected all inside")
-            if number in _CHILDREN[kind]:
-                waiting.append((_CHILDREN[kind][number], value))
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """The fields of a protobuf message: number and content; empty for plain numbers."""
-    position = 0
-    while position < len(message):
-        key, position = _varint(message, position)
-        wire = key & 7
-        length = {1: 8, 5: 4}.get(wire, 0)
-        if wire == 0:
-            _, position = _varint(message, position)
-        elif wire == 2:
-            length, position = _varint(message, position)
-        elif wire not in (1, 5):
-            raise ModelError(f"{_GRAPH}: not a serialised ONNX model")
-        if position + length > len(message):
-            raise ModelError(f"{_GRAPH}: is cut short, or not a serialised ONNX model")
-        yield key >> 3, message[position : position + length]
-        position += length
-
-
-def _varint(message: memoryview, position: int) -> tuple[int, int]:
-    """A number of seven bits a byte, low ones first, and the position after it."""
-    value = 0
-    for shift in range(0, 70, 7):
-        if position >= len(message):
-            break
-        byte = message[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
-    raise ModelError(f"{_GRAPH}: is cut short, or not a serialised ONNX model")
-
-
 def _check_graph(
     expected: Sequence[str],
     inputs: Mapping[str, tuple[str, int]],
@@ -298,18 +307,18 @@ def _check_graph(
     """Refuse a graph whose ports (name: element type, rank) are not the model's."""
     if sorted(inputs) != sorted(expected):
         raise ModelError(
-            f"{_GRAPH}: got inputs {_names(inputs)}; expected {_names(expected)}, "
+            f"{GRAPH}: got inputs {_names(inputs)}; expected {_names(expected)}, "
             "as config.json says"
         )
     for name, (element_type, _) in inputs.items():
         if element_type != types[0]:
-            raise ModelError(f"{_GRAPH}: input `{name}`: got {element_type}; expected {types[0]}")
+            raise ModelError(f"{GRAPH}: input `{name}`: got {element_type}; expected {types[0]}")
     if list(outputs) != [OUTPUT]:
-        raise ModelError(f"{_GRAPH}: got outputs {_names(outputs)}; expected `{OUTPUT}` alone")
+        raise ModelError(f"{GRAPH}: got outputs {_names(outputs)}; expected `{OUTPUT}` alone")
     element_type, rank = outputs[OUTPUT]
     if (element_type, rank) != (types[1], 3):
         raise ModelError(
-            f"{_GRAPH}: output `{OUTPUT}`: got {element_type} of rank {rank}; "
+            f"{GRAPH}: output `{OUTPUT}`: got {element_type} of rank {rank}; "
             f"expected {types[1]} of rank 3"
         )
 
@@ -322,21 +331,21 @@ def _port_type(port: Any) -> tuple[str, int]:
 def _check_inputs(expected: Sequence[str], inputs: Mapping[str, NDArray[np.int64]]) -> None:
     """Refuse arrays that do not fit; of shapes, OpenVINO takes any and answers nonsense."""
     if sorted(inputs) != sorted(expected):
-        raise ModelError(f"{_GRAPH}: given {_names(inputs)}; expected {_names(expected)}")
+        raise ModelError(f"{GRAPH}: given {_names(inputs)}; expected {_names(expected)}")
     shapes = {name: array.shape for name, array in inputs.items()}
     per_piece = {shape for name, shape in shapes.items() if name != TOKEN_STARTS}
     if {len(shape) for shape in shapes.values()} != {2} or len(per_piece) > 1:
-        raise ModelError(f"{_GRAPH}: given shapes {shapes}; expected rank 2, equal for pieces")
+        raise ModelError(f"{GRAPH}: given shapes {shapes}; expected rank 2, equal for pieces")
     if len({shape[0] for shape in shapes.values()}) > 1:
-        raise ModelError(f"{_GRAPH}: given shapes {shapes}; expected as many windows in each")
+        raise ModelError(f"{GRAPH}: given shapes {shapes}; expected as many windows in each")
     for name, array in inputs.items():
         if array.dtype != np.int64:
-            raise ModelError(f"{_GRAPH}: `{name}`: given {array.dtype}; expected int64")
+            raise ModelError(f"{GRAPH}: `{name}`: given {array.dtype}; expected int64")
 
 
 def _checked(emissions: NDArray[np.float32]) -> NDArray[np.float32]:
     if not np.isfinite(emissions).all():
-        raise ModelError(f"{_GRAPH}: got NaN or infinite emissions; expected finite numbers")
+        raise ModelError(f"{GRAPH}: got NaN or infinite emissions; expected finite numbers")
     return emissions
 
 
@@ -357,9 +366,14 @@ def _thread_count(threads: int | None) -> int:
 
 
 def _instruction_set() -> str:
+    return " ".join([platform.machine(), *_flags()])
+
+
+def _flags() -> list[str]:
+    """Which of `_CPU_FLAGS` this processor has; none where the system does not tell."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
-        return platform.machine()
+        return []
     flags = next((line.split() for line in lines if line.startswith("flags")), [])
-    return " ".join([platform.machine(), *(flag for flag in _CPU_FLAGS if flag in flags)])
+    return [flag for flag in _CPU_FLAGS if flag in flags]

@@ -1,55 +1,30 @@
 """The tagger: text or Document in, Document with scored entities out.
 
-It joins segmentation, pieces, a runtime and decoding, and owns the order of work: many documents
-are cut into windows together, windows of like length share a call of the model, and documents
-come back in the order they came in. It reads no files; `load` is the one exception.
+It joins preparation, a runtime and decoding; documents come back in the order they came in. It
+reads no files; `load` is the one exception.
 """
 
 import importlib.resources
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from biospan import calibration, decode, highlight, pieces, runtime, segment, spans
+from biospan import calibration, decode, pieces, runtime, schedule, spans
 from biospan.calibration import Calibration
-from biospan.document import Document, Entity, Passage, Sentence
+from biospan.document import Document, Entity
 from biospan.errors import InputError, ModelError
 from biospan.model_config import ModelConfig
 from biospan.model_dir import load_model_dir
+from biospan.preparation import Preparation, Prepared
 
 logger = logging.getLogger(__name__)
 
-# Documents are read ahead until they hold this many characters (about 16,000 pieces), so that
-# windows of like length find each other; memory is bounded by it and the longest document.
-LOOK_AHEAD = 65_536
-# Pieces of one call of the model, padding included: enough to keep the cores busy, few enough
-# for its activations to stay in their caches.
-BATCH_PIECES = 2_048
-
 ERROR_KEY = "biospan_error"  # metadata of a document that could not be tagged
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
-    """A document ready for the model.
-
-    Attributes:
-        document: Segmented.
-        offsets: For each sentence, the character offsets of its units.
-        joined: For each sentence, which units lie in one given token with the unit before, so
-            that no entity begins or ends between the two. Shape (n_units,).
-        stretches: Its sentences, or its passages, as pieces.
-    """
-
-    document: Document
-    offsets: list[list[tuple[int, int]]]
-    joined: list[NDArray[np.bool_]]
-    stretches: list[pieces.Stretch]
 
 
 class Tagger:
@@ -73,12 +48,14 @@ class Tagger:
         self.config = config
         self.fingerprint = f"{fingerprint} {model.fingerprint}".strip()
         self._model = model
-        self._tokenizer = Tokenizer.from_str(tokenizer_json)
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
-        self._tokenizer.encode_special_tokens = True  # `[SEP]` in a text is text
         self._special = pieces.Special(config.cls_id, config.sep_id, config.pad_id, config.unk_id)
         self._capacity = config.max_pieces - 2
+        self._preparation = Preparation(
+            _tokenizer(tokenizer_json),
+            self._special,
+            limit=max(1, self._capacity // 8),
+            context=config.context,
+        )
         self._tag_set = tag_set = config.tag_set
         if config.transitions is None:
             self._chain = decode.Chain.legal(tag_set)
@@ -103,9 +80,11 @@ class Tagger:
         Raises:
             InputError: If the text cannot be tagged.
         """
-        (document,) = self.tag_many([text])
-        if ERROR_KEY in document.metadata:
-            raise InputError(document.metadata[ERROR_KEY])
+        ((document, _),) = self.weigh(list(_documents([text])))
+        if _outside(document):
+            logger.warning(
+                "1 document was not tagged where its own passages or sentences leave text out"
+            )
         return document
 
     def tag_many(self, texts: Iterable[str | Document]) -> Iterator[Document]:
@@ -135,20 +114,28 @@ class Tagger:
             )
 
     def _tagged(self, texts: Iterable[str | Document]) -> Iterator[Document]:
-        """Tag in groups that are read ahead."""
-        group: list[Document] = []
-        size = 0
-        for number, text in enumerate(texts, 1):
-            if not isinstance(text, str | Document):
-                raise TypeError(
-                    f"text {number}: got {type(text).__name__}, expected str or Document"
-                )
-            group.append(Document(text) if isinstance(text, str) else text)
-            size += len(group[-1].text) + 1  # empty texts must not pile up for ever
-            if size >= LOOK_AHEAD:
-                yield from self._tag_group(group)
-                group, size = [], 0
-        yield from self._tag_group(group)
+        """Tag in groups that are read ahead; one is prepared while the model works on another."""
+        ready = map(self._ready, schedule.groups(_documents(texts)))
+        for (prepared, failed), emissions in schedule.overlapped(
+            ready, lambda group: self._emissions(group[0])
+        ):
+            tagged = iter(self._weighed(prepared, emissions))
+            for place in range(len(prepared) + len(failed)):
+                yield failed[place] if place in failed else next(tagged)[0]
+
+    def _ready(self, documents: list[Document]) -> tuple[list[Prepared], dict[int, Document]]:
+        """Documents as pieces; and by their place those of which that cannot be made."""
+        try:
+            return self.prepare(documents), {}
+        except InputError:  # one bad document must not take the others with it
+            prepared, failed = [], {}
+            for place, document in enumerate(documents):
+                try:
+                    prepared += self.prepare([document])
+                except InputError as error:
+                    reason = {ERROR_KEY: str(error)}
+                    failed[place] = document.with_entities(()).with_metadata(**reason)
+            return prepared, failed
 
     def emissions(self, documents: Sequence[Document]) -> list[list[NDArray[np.float32]]]:
         """What the model says before decoding: for each document, one array per sentence.
@@ -178,15 +165,6 @@ class Tagger:
         arrays = pieces.to_inputs(windows, stretches, self._special)
         return {name: arrays[name] for name in self.config.inputs}
 
-    def _tag_group(self, documents: list[Document]) -> list[Document]:
-        try:
-            return [document for document, _ in self.weigh(documents)]
-        except InputError as error:
-            if len(documents) == 1:
-                return [documents[0].with_entities(()).with_metadata(**{ERROR_KEY: str(error)})]
-            # One bad document must not take the others with it.
-            return [tagged for document in documents for tagged in self._tag_group([document])]
-
     def weigh(self, documents: Sequence[Document]) -> list[tuple[Document, decode.Floats]]:
         """Mark entities, and tell what `calibration` is to know of them.
 
@@ -197,11 +175,7 @@ class Tagger:
             InputError: If the tokenizer fails on a text.
         """
         prepared = self.prepare(documents)
-        found = spans.find(self._emissions(prepared), [p.joined for p in prepared], self._chain)
-        return [
-            _with_entities(item, sentences, self.config.calibration)
-            for item, sentences in zip(prepared, found, strict=True)
-        ]
+        return self._weighed(prepared, self._emissions(prepared))
 
     def prepare(self, documents: Sequence[Document]) -> list[Prepared]:
         """Segment documents and turn them into pieces; training uses the same step.
@@ -209,43 +183,7 @@ class Tagger:
         Raises:
             InputError: If the tokenizer fails on a text.
         """
-        limit = max(1, self._capacity // 8)
-        segmented = [_segmented(document) for document in documents]
-        units = [[_units(document.text, s) for s in document.sentences()] for document in segmented]
-        texts: list[list[list[pieces.Token]]] = []
-        counts = []
-        for document, sentences in zip(segmented, units, strict=True):
-            stretches = self._stretches(document, [offsets for offsets, _ in sentences])
-            counts.append(len(stretches))
-            texts.extend(stretches)
-        encoded = iter(pieces.encode(self._tokenizer, texts, self._special, limit))
-        return [
-            Prepared(
-                document,
-                [offsets for offsets, _ in sentences],
-                [joined for _, joined in sentences],
-                [next(encoded) for _ in range(count)],
-            )
-            for document, sentences, count in zip(segmented, units, counts, strict=True)
-        ]
-
-    def _stretches(
-        self, document: Document, offsets: list[list[tuple[int, int]]]
-    ) -> list[list[list[pieces.Token]]]:
-        clean = highlight.replace_surrogates(document.text)
-        sentences = []
-        for sentence in offsets:
-            ends = [-1, *(end for _, end in sentence)]
-            sentences.append(
-                [
-                    pieces.Token(clean[start:end], start == before)
-                    for (start, end), before in zip(sentence, ends, strict=False)
-                ]
-            )
-        if self.config.context == "sentence":
-            return [[sentence] for sentence in sentences]
-        queue = iter(sentences)
-        return [[next(queue) for _ in passage.sentences] for passage in document.passages]
+        return self._preparation.apply(documents)
 
     def _emissions(self, prepared: Sequence[Prepared]) -> list[list[NDArray[np.float32]]]:
         stretches = [stretch for item in prepared for stretch in item.stretches]
@@ -256,8 +194,7 @@ class Tagger:
             for index, stretch in enumerate(stretches)
             for window in pieces.plan(index, stretch, self._capacity)
         ]
-        windows.sort(key=lambda window: pieces.size(window, stretches[window.stretch]))
-        for batch in _batches(windows, stretches):
+        for batch in schedule.batches(windows, stretches):
             pieces.merge(self._model.run(self.inputs(batch, stretches)), batch, rows)
         queue = iter(
             part
@@ -267,20 +204,31 @@ class Tagger:
         )
         return [[next(queue) for _ in item.offsets] for item in prepared]
 
+    def _weighed(
+        self, prepared: Sequence[Prepared], emissions: Sequence[Sequence[NDArray[np.float32]]]
+    ) -> list[tuple[Document, decode.Floats]]:
+        found = spans.find(emissions, [item.joined for item in prepared], self._chain)
+        return [
+            _with_entities(item, sentences, self.config.calibration)
+            for item, sentences in zip(prepared, found, strict=True)
+        ]
+
 
 def load(
-    path: str | Path | None = None, *, engine: str = "onnxruntime", threads: int | None = None
+    path: str | Path | None = None, *, engine: str = runtime.AUTO, threads: int | None = None
 ) -> Tagger:
     """Load a model directory, the bundled one by default.
 
     Args:
         path: A model directory that `export` wrote; None for the bundled model.
-        engine: `onnxruntime`; or `openvino` or `openvino-bf16`, with the extra `openvino`.
+        engine: One of `runtime.ENGINES`; by default the fastest for this processor. Those of
+            OpenVINO need the extra `openvino`.
         threads: Threads of the model; None for all cores this process may use.
 
     Raises:
         MissingInputError: If there is no such directory.
         ModelError: If it is incomplete, damaged, or holds what is never loaded.
+        ConfigError: If there is no such engine, or the model has not what it needs.
         MissingDependencyError: If the engine is not installed.
     """
     if path is None:
@@ -289,7 +237,13 @@ def load(
             files = load_model_dir(folder)
     else:
         files = load_model_dir(Path(path))
-    model = runtime.open_runtime(engine, files.onnx, inputs=files.config.inputs, threads=threads)
+    model = runtime.open_runtime(
+        engine,
+        files.onnx,
+        files.config.inputs,
+        threads=threads,
+        activations=files.config.activations,
+    )
     _check_fit(model, files.config)
     return Tagger(model, files.config, files.tokenizer_json, fingerprint=files.fingerprint)
 
@@ -312,23 +266,19 @@ def _check_fit(model: runtime.Runtime, config: ModelConfig) -> None:
         )
 
 
-def _segmented(document: Document) -> Document:
-    """The document with sentences; those it has already are kept."""
-    passages = document.passages or (Passage(0, len(document.text)),)
-    if all(passage.sentences for passage in passages):
-        return document
-    return document.with_passages(
-        passage
-        if passage.sentences
-        else replace(
-            passage,
-            sentences=tuple(
-                Sentence(passage.start + start, passage.start + end)
-                for start, end in segment.sentence_spans(document.text[passage.start : passage.end])
-            ),
-        )
-        for passage in passages
-    )
+def _tokenizer(content: str) -> Tokenizer:
+    tokenizer = Tokenizer.from_str(content)
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    tokenizer.encode_special_tokens = True  # `[SEP]` in a text is text
+    return tokenizer
+
+
+def _documents(texts: Iterable[str | Document]) -> Iterator[Document]:
+    for number, text in enumerate(texts, 1):
+        if not isinstance(text, str | Document):
+            raise TypeError(f"text {number}: got {type(text).__name__}, expected str or Document")
+        yield Document(text) if isinstance(text, str) else text
 
 
 def _outside(document: Document) -> int:
@@ -338,40 +288,6 @@ def _outside(document: Document) -> int:
         outside += len(document.text[position : sentence.start].strip())
         position = sentence.end
     return outside + len(document.text[position:].strip())
-
-
-def _units(text: str, sentence: Sentence) -> tuple[list[tuple[int, int]], NDArray[np.bool_]]:
-    """Offsets of a sentence's units, and which of them are joined to the unit before.
-
-    Units are what is decided on, whether tokens are given or not; given tokens only say where an
-    entity may begin and end.
-    """
-    if not sentence.tokens:
-        offsets = segment.token_spans(text, sentence.start, sentence.end)
-        return offsets, np.zeros(len(offsets), dtype=np.bool_)
-    offsets, joined = [], []
-    for token in sentence.tokens:
-        units = segment.token_spans(text, token.start, token.end)
-        if len(units) == 0 or token.text in pieces.QUOTES:
-            units = [(token.start, token.end)]
-        offsets += units
-        joined += [False] + [True] * (len(units) - 1)
-    return offsets, np.array(joined, dtype=np.bool_)
-
-
-def _batches(
-    windows: Sequence[pieces.Window], stretches: Sequence[pieces.Stretch]
-) -> Iterator[list[pieces.Window]]:
-    """Runs of windows, sorted by size, that fill one call of the model."""
-    batch: list[pieces.Window] = []
-    for window in windows:
-        size = pieces.size(window, stretches[window.stretch])
-        if batch and size * (len(batch) + 1) > BATCH_PIECES:
-            yield batch
-            batch = []
-        batch.append(window)
-    if batch:
-        yield batch
 
 
 def _with_entities(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from biospan.cli import engines
 from biospan.cli.job_progress import Meter
 from biospan.cli.progress import until_terminated
 from biospan.cli.steps import DictionaryOption, ExcludeOption, StepsOption, steps
@@ -59,9 +60,7 @@ def annotate(
     model: Annotated[
         Path | None, typer.Option("--model", help="A model directory instead of the bundled one.")
     ] = None,
-    runtime: Annotated[
-        str, typer.Option("--runtime", help="onnxruntime, openvino or openvino-bf16.")
-    ] = "onnxruntime",
+    runtime: Annotated[str, typer.Option("--runtime", help=engines.HELP)] = "auto",
     engine: Annotated[
         Engine, typer.Option("--engine", help="This machine, or a Ray cluster.")
     ] = Engine.local,

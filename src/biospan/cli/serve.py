@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from biospan.cli import engines
 from biospan.errors import ConfigError, MissingDependencyError
 
 
@@ -15,9 +16,7 @@ def serve(
     ] = None,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free one.")] = 8000,
-    engine: Annotated[
-        str, typer.Option("--engine", help="onnxruntime, openvino or openvino-bf16.")
-    ] = "onnxruntime",
+    engine: Annotated[str, typer.Option("--engine", help=engines.HELP)] = "auto",
     threads: Annotated[
         int | None, typer.Option("--threads", min=1, help="Threads of the model; all by default.")
     ] = None,

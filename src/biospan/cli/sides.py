@@ -6,6 +6,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
+from biospan.cli import engines
 from biospan.document import Document
 from biospan.errors import ConfigError
 
@@ -24,9 +25,7 @@ CorpusPath = Annotated[Path | None, typer.Option("--path", help="Where the known
 Model = Annotated[
     Path | None, typer.Option("--model", help="A model directory; the bundled one by default.")
 ]
-Engine = Annotated[
-    str | None, typer.Option("--engine", help="onnxruntime (default), openvino, openvino-bf16.")
-]
+Engine = Annotated[str | None, typer.Option("--engine", help=engines.HELP)]
 Repair = Annotated[
     bool, typer.Option("--repair", help="Read an I- that nothing opened as B-, in IOB2 files.")
 ]
@@ -106,7 +105,7 @@ class Request(NamedTuple):
         """Gold documents, and what the model finds in their tokens, or text if they have none."""
         from biospan.tagger import load
 
-        tagger = load(self.model, engine=self.engine or "onnxruntime")
+        tagger = load(self.model, engine=self.engine or "auto")
         return gold, list(tagger.tag_many(gold))
 
 

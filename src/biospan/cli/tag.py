@@ -13,6 +13,7 @@ from typing import Annotated, TextIO
 import typer
 
 from biospan import formats, highlight
+from biospan.cli import engines
 from biospan.cli.steps import DictionaryOption, ExcludeOption, StepsOption, steps
 from biospan.document import Document, Entity
 from biospan.errors import (
@@ -88,9 +89,7 @@ def tag(
     model: Annotated[
         Path | None, typer.Option("--model", help="A model directory instead of the bundled one.")
     ] = None,
-    engine: Annotated[
-        str, typer.Option("--engine", help="onnxruntime, openvino or openvino-bf16.")
-    ] = "onnxruntime",
+    engine: Annotated[str, typer.Option("--engine", help=engines.HELP)] = "auto",
     threads: Annotated[
         int | None, typer.Option("--threads", min=1, help="Threads of the model; all by default.")
     ] = None,

@@ -21,7 +21,8 @@ from biospan.corpora import read_corpus
 from biospan.document import Document
 from biospan.errors import ConfigError, InputError
 from biospan.model_config import LABEL_PATTERN, is_label
-from biospan.tagger import Prepared, Tagger
+from biospan.preparation import Prepared
+from biospan.tagger import Tagger
 from biospan.train import taught
 from biospan.train.config import TrainConfig
 from biospan.train.crf import Sequences

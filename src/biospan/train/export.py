@@ -1,14 +1,15 @@
 """From a finished run to a model directory, through two gates.
 
 Export gate: the ONNX graph says what torch says. Pack gate: weights stored at lower precision
-cost next to nothing. Arithmetic stays fp32 in any case: packed weights are expanded when the
-model is loaded, so that an entity never depends on its batch-mates.
+cost next to nothing. Whether the model may also be run in int8 is judged likewise; if it may not,
+it is shipped without the ranges that this needs, and runs in float32 everywhere.
 """
 
 import dataclasses
 import logging
+import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,11 @@ from biospan.document import Document, Entity
 from biospan.errors import MissingInputError, ModelError
 from biospan.exposure import mentions
 from biospan.model_dir import write_model_dir
-from biospan.runtime import OnnxRuntime
+from biospan.precision import Range
+from biospan.runtime import open_runtime
 from biospan.scoring import evaluate
 from biospan.tagger import Tagger
-from biospan.train import calibrate, card, data, sources
+from biospan.train import activations, calibrate, card, data, sources
 from biospan.train.config import TrainConfig
 from biospan.train.model import EncoderTagger
 from biospan.train.record import code_version
@@ -39,6 +41,7 @@ logger = logging.getLogger(__name__)
 MAX_DIFFERENCE = 1e-4  # between emissions of torch and of the exported graph
 SAFE_MARGIN = 1e-3  # between a token's two best tags: above it the best may not change
 MAX_F1_LOSS = 0.002  # by packing, on the development split
+MEASURED = 100  # training documents from which the ranges of int8 are taken
 MIN_PACKED_SIZE = 4096  # numbers; smaller weights stay as they are
 
 _OPSET = 20  # the first with Gelu as one node, which runtimes then join with its bias
@@ -56,6 +59,7 @@ class Gates:
         changed: Differences that packing makes, as `document: - or + span`; an entity whose edge
             or label changed is one of each.
         size: Bytes of the graph that is shipped.
+        int8_f1: Micro F1 of what is shipped, run in int8.
     """
 
     max_difference: float
@@ -63,6 +67,7 @@ class Gates:
     packed_f1: float
     changed: tuple[str, ...]
     size: int
+    int8_f1: float
 
 
 def export(run: Run, folder: str | Path) -> Gates:
@@ -76,12 +81,20 @@ def export(run: Run, folder: str | Path) -> Gates:
     difference = _export_gate(run.tagger(), exported, run.dev)
     packed_graph = pack(graph, run.config.pack)
     packed = _tagger(run, packed_graph)
+    sample = run.train[:: max(1, len(run.train) // MEASURED)]
+    ranges = activations.measure(packed_graph, packed, sample)
+    in_int8 = _tagger(run, packed_graph, ranges=ranges)
     gates = _pack_gate(exported, packed, run, size=len(packed_graph), difference=difference)
+    gates = dataclasses.replace(gates, int8_f1=_int8_f1(in_int8, run))
+    if gates.unpacked_f1 - gates.int8_f1 <= MAX_F1_LOSS:
+        packed = in_int8
+    else:
+        logger.warning("int8 lowers development F1 to %.4f: not for this model", gates.int8_f1)
     fitted, calibrating = None, []
     if run.config.calibration_documents:
         calibrating = data.calibrating(run.config)
         fitted = calibrate.fit(packed, calibrating)
-        packed = _tagger(run, packed_graph, fitted)
+        packed = _tagger(run, packed_graph, fitted, ranges=packed.config.activations)
     development = list(_development(packed, run.config))
     provenance = {
         **run.record,
@@ -215,9 +228,17 @@ def _packed(
     return stored, nodes
 
 
-def _tagger(run: Run, graph: bytes, fitted: Calibration | None = None) -> Tagger:
-    model = OnnxRuntime(graph, inputs=run.model.inputs)
-    config = dataclasses.replace(run.model_config, calibration=fitted)
+def _tagger(
+    run: Run,
+    graph: bytes,
+    fitted: Calibration | None = None,
+    *,
+    ranges: Mapping[str, Range] | None = None,
+) -> Tagger:
+    """A tagger on ONNX Runtime; in int8 if ranges are given."""
+    engine = "onnxruntime-int8" if ranges else "onnxruntime"
+    model = open_runtime(engine, graph, run.model.inputs, activations=ranges)
+    config = dataclasses.replace(run.model_config, calibration=fitted, activations=ranges)
     return Tagger(model, config, run.tokenizer.to_str())
 
 
@@ -248,6 +269,7 @@ def _pack_gate(
         packed_f1=evaluate(run.dev, after).spans.micro.f1,
         changed=tuple(_changes(before, after)),
         size=size,
+        int8_f1=math.nan,
     )
     if gates.unpacked_f1 - gates.packed_f1 > MAX_F1_LOSS:
         raise ModelError(
@@ -255,12 +277,24 @@ def _pack_gate(
             f"{gates.unpacked_f1:.4f} to {gates.packed_f1:.4f}; at most {MAX_F1_LOSS} is allowed. "
             f"Changed, among others: {'; '.join(gates.changed[:10])}"
         )
-    for document, expected in zip(run.dev, after, strict=True):
-        if _keys(packed.tag(document).entities) != _keys(expected.entities):
+    _check_alone(packed, run.dev, after)
+    return gates
+
+
+def _int8_f1(tagger: Tagger, run: Run) -> float:
+    predicted = list(tagger.tag_many(run.dev))
+    _check_alone(tagger, run.dev, predicted)
+    return evaluate(run.dev, predicted).spans.micro.f1
+
+
+def _check_alone(
+    tagger: Tagger, documents: Sequence[Document], in_batches: Sequence[Document]
+) -> None:
+    for document, expected in zip(documents, in_batches, strict=True):
+        if _keys(tagger.tag(document).entities) != _keys(expected.entities):
             raise ModelError(
                 f"pack gate: document `{document.id}` gets other entities alone than in a batch"
             )
-    return gates
 
 
 def _development(
