@@ -6,7 +6,7 @@ is finished. What is computed of a document depends on none of this.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -63,7 +63,7 @@ def batches(
 
 def overlapped(
     items: Iterable[Item], work: Callable[[Item], Result]
-) -> Iterator[tuple[Item, Result]]:
+) -> Generator[tuple[Item, Result], None, None]:
     """Each item and what `work` makes of it, in order; the next item is made meanwhile.
 
     `items` is used by the caller's thread alone. What either raises ends the iteration.
