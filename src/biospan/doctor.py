@@ -14,16 +14,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from biospan.document import Document
 from biospan.errors import BiospanError, ModelError
-from biospan.model_dir import load_model_dir
+from biospan.model_dir import ModelFiles, load_model_dir
 from biospan.processors import n_cores
-from biospan.runtime import RUNTIMES
+from biospan.runtime import available, choose
 from biospan.tagger import load
 
 SENTENCE = (
@@ -72,11 +71,19 @@ def examine(model: Path | None = None, engines: Sequence[str] = ()) -> Iterator[
     yield Finding("packages", ", ".join(map(_version, _NEEDED)))
     yield Finding("optional", ", ".join(map(_version, _OPTIONAL)))
     yield _expat()
-    files = _model(model)
-    yield files
-    if files.error is None:
-        for engine in engines or [name for name in RUNTIMES if find_spec(name.split("-")[0])]:
-            yield _engine(engine, model)
+    try:
+        files = _files(model)
+    except BiospanError as error:
+        yield Finding("model", str(model or "the bundled one"), error)
+        return
+    labels = ", ".join(files.config.labels)
+    detail = f"{files.folder}: whole, sha256 {files.fingerprint[:16]}, marks {labels}"
+    yield Finding("model", detail)
+    has_int8 = bool(files.config.activations)
+    choice = choose(has_int8=has_int8)
+    yield Finding("auto", f"{choice.engine}: {choice.reason}")
+    for engine in engines or available(has_int8=has_int8):
+        yield _engine(engine, model)
 
 
 def run_apart(function: Callable[..., Any], *arguments: Any, patience: float = _PATIENCE) -> Any:
@@ -135,19 +142,12 @@ def _expat() -> Finding:
     return Finding("xml", pyexpat.EXPAT_VERSION.replace("_", " ") + note)
 
 
-def _model(model: Path | None) -> Finding:
-    try:
-        if model is None:
-            bundled = importlib.resources.files("biospan") / "models" / "default"
-            with importlib.resources.as_file(bundled) as folder:
-                files = load_model_dir(folder)
-        else:
-            files = load_model_dir(model)
-    except BiospanError as error:
-        return Finding("model", str(model or "the bundled one"), error)
-    labels = ", ".join(files.config.labels)
-    detail = f"{files.folder}: whole, sha256 {files.fingerprint[:16]}, marks {labels}"
-    return Finding("model", detail)
+def _files(model: Path | None) -> ModelFiles:
+    if model is not None:
+        return load_model_dir(model)
+    bundled = importlib.resources.files("biospan") / "models" / "default"
+    with importlib.resources.as_file(bundled) as folder:
+        return load_model_dir(folder)
 
 
 def _engine(engine: str, model: Path | None) -> Finding:

@@ -249,6 +249,19 @@ def open_runtime(
     return OnnxRuntime(onnx, inputs, threads=threads, precision=precision)
 
 
+def available(*, has_int8: bool) -> list[str]:
+    """The engines that are installed and can run a model.
+
+    Args:
+        has_int8: Whether the model can be run in int8.
+    """
+    return [
+        engine
+        for engine, (runtime, precision) in _ENGINES.items()
+        if find_spec(runtime) is not None and (has_int8 or precision != "int8")
+    ]
+
+
 def choose(*, has_int8: bool) -> Choice:
     """The fastest engine for this processor among those that cost no accuracy worth a mention.
 
