@@ -1,5 +1,6 @@
 """What tests do in the page and read off it."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ def tag(page: "Page", text: str) -> None:
     wait_until_tagged(page)
 
 
-def until(page: "Page", condition: str, *, seconds: float = 60) -> None:
+def until(page: "Page", condition: str, *, seconds: float = 45) -> None:
     """Wait until an expression is true; Playwright's own way is `eval`, which the page forbids."""
     for _ in range(int(seconds * 50)):
         if page.evaluate(condition):
@@ -51,7 +52,7 @@ def marks(page: "Page") -> list[tuple[str, str]]:
 
 def mark(page: "Page", text: str) -> "Locator":
     """The first mark with a text."""
-    return page.locator("#article .mark").filter(has_text=text).first
+    return page.locator("#article .mark").filter(has_text=re.compile(f"^{re.escape(text)}$")).first
 
 
 def download(page: "Page", format: str, folder: Path) -> Path:

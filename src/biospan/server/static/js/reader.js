@@ -22,6 +22,12 @@ export class Reader {
     this.#lookOf = lookOf;
     article.addEventListener("focusin", ({ target }) => this.#activate(target));
     article.addEventListener("keydown", (event) => this.#onKey(event));
+    // In what can take the focus, Chromium lets no selection begin.
+    article.addEventListener("pointerdown", ({ target }) => {
+      target.closest(".mark")?.removeAttribute("tabindex");
+    });
+    globalThis.document.addEventListener("pointerup", () => this.#placeTabStop());
+    globalThis.document.addEventListener("pointercancel", () => this.#placeTabStop());
     for (const name of ["documents", "current"]) {
       store.addEventListener(name, () => this.render());
     }
