@@ -84,9 +84,21 @@ def test_parts_of_a_long_text_cover_it_and_end_where_paragraphs_do(modules: "Pag
             assert all(part.endswith("\n\n") for _, _, part in found[:-1])
 
 
-@pytest.mark.parametrize("name", ["odd.xml", "abstracts.xml.gz"])
-def test_pubmed_is_read_as_the_package_reads_it(modules: "Page", name: str) -> None:
+# Characters by their names in HTML, and a record that never ends in front of one that does.
+ODDER = """<PubmedArticleSet><PubmedArticle><MedlineCitation><PMID>1</PMID><Article><ArticleTitle>
+TNF-&alpha; &lt; &nbsp;IL-2<![CDATA[&alpha;]]>&NotEqualTilde;</ArticleTitle></Article></MedlineCitation>
+</PubmedArticle><PubmedArticle><MedlineCitation><PubmedArticle><MedlineCitation><PMID>2</PMID><Article>
+<ArticleTitle>&notone; &amp;</ArticleTitle></Article></MedlineCitation></PubmedArticle><PubmedArticle>
+<MedlineCitation><PMID>3</PMID><Article><ArticleTitle>&beta;</ArticleTitle></Article></MedlineCitation>
+</PubmedArticle></PubmedArticleSet>"""
+
+
+@pytest.mark.parametrize("name", ["odd.xml", "abstracts.xml.gz", "odder.xml"])
+def test_pubmed_is_read_as_the_package_reads_it(modules: "Page", tmp_path: Path, name: str) -> None:
     path = PUBMED / name
+    if name == "odder.xml":
+        path = tmp_path / name
+        path.write_text(ODDER)
     with open_unpacked(path) as stream:
         xml = stream.read().decode("utf-8")
     records = list(formats.records(path))

@@ -16,11 +16,22 @@ const TAG = new RegExp(
 const FORBIDDEN = /[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u;
 const BARE = /<|&(?!(?:amp|lt|gt|quot|apos|#[0-9]+|#x[0-9a-fA-F]+);)/;
 
-/** The root element, or null of what is no XML. */
-export function parse(xml) {
+const NAMED = /<!--[^]*?-->|<!\[CDATA\[[^]*?\]\]>|&([A-Za-z][A-Za-z0-9]{0,31});/g;
+const OWN = new Set(["amp", "lt", "gt", "quot", "apos"]);
+
+/** The root element, or null of what is no XML; entities are those of XML and of HTML. */
+export function parse(source) {
+  const xml = source.replace(NAMED, (all, name) => (name && !OWN.has(name) ? numbered(all) : all));
   if (!isWellFormed(xml)) return null;
   const found = new DOMParser().parseFromString(xml, "text/xml");
   return found.querySelector("parsererror") ? null : found.documentElement;
+}
+
+/** The characters of a name such as `&alpha;` by their numbers; what is no name as it is. */
+function numbered(entity) {
+  const said = new DOMParser().parseFromString(entity, "text/html").body.textContent;
+  if (said === entity || /[<>&'"]/.test(said)) return entity;
+  return Array.from(said, (character) => `&#${character.codePointAt(0)};`).join("");
 }
 
 /** Whether every tag is closed where it should be, and every entity one that XML has. */
