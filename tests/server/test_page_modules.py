@@ -85,12 +85,14 @@ def test_parts_of_a_long_text_cover_it_and_end_where_paragraphs_do(modules: "Pag
 
 
 # Characters by their names in HTML, and a record that never ends in front of one that does.
-ODDER = """<PubmedArticleSet><PubmedArticle><MedlineCitation><PMID>1</PMID><Article><ArticleTitle>
-TNF-&alpha; &lt; &nbsp;IL-2<![CDATA[&alpha;]]>&NotEqualTilde;</ArticleTitle></Article></MedlineCitation>
-</PubmedArticle><PubmedArticle><MedlineCitation><PubmedArticle><MedlineCitation><PMID>2</PMID><Article>
-<ArticleTitle>&notone; &amp;</ArticleTitle></Article></MedlineCitation></PubmedArticle><PubmedArticle>
-<MedlineCitation><PMID>3</PMID><Article><ArticleTitle>&beta;</ArticleTitle></Article></MedlineCitation>
-</PubmedArticle></PubmedArticleSet>"""
+TITLES = ("TNF-&alpha; &lt; &nbsp;IL-2<![CDATA[&alpha;]]>&NotEqualTilde;", "&notone;", "&beta;")
+RECORDS = [
+    f"<PubmedArticle><MedlineCitation><PMID>{place}</PMID><Article><ArticleTitle>{title}"
+    "</ArticleTitle></Article></MedlineCitation></PubmedArticle>"
+    for place, title in enumerate(TITLES)
+]
+UNENDED = "<PubmedArticle><MedlineCitation>"
+ODDER = f"<PubmedArticleSet>{RECORDS[0]}{UNENDED}{''.join(RECORDS[1:])}</PubmedArticleSet>"
 
 
 @pytest.mark.parametrize("name", ["odd.xml", "abstracts.xml.gz", "odder.xml"])
