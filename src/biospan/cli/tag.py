@@ -41,6 +41,8 @@ class Format(StrEnum):
     iob2 = "iob2"
     iobes = "iobes"
     pubtator = "pubtator"
+    bioc_xml = "bioc-xml"
+    bioc_json = "bioc-json"
     jsonld = "jsonld"
     html = "html"
     parquet = "parquet"
