@@ -28,6 +28,8 @@ from biospan.tagger import ERROR_KEY
 UNTAGGABLE = "untaggable"  # a document whose text holds it cannot be tagged
 DEADLY = "deadly"  # one that ends the process, the first time or always
 
+GREEDY = "greedy"  # one that takes more memory than there is
+
 
 @dataclass(frozen=True)
 class StandIn:
@@ -62,6 +64,8 @@ class StandIn:
                 if self.fatal:
                     self.fatal.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
+            if GREEDY in document.text:
+                raise MemoryError
             if self.log:
                 with self.log.open("a") as stream:
                     stream.write("x\n")

@@ -182,7 +182,7 @@ def test_documents_that_end_every_worker_are_found_and_rejected(
     tmp_path: Path, n_workers: int
 ) -> None:
     path, out, stopped = (tmp_path / name for name in ("a.jsonl", "out", "stopped"))
-    texts = {9: "deadly", 10: "also deadly"}
+    texts = {9: "deadly", 10: "greedy"}
     path.write_text("".join(line(n, text=texts.get(n, "")) for n in range(1, 15)))
     settings = Settings(load=StandIn(), shard_size=10)
     totals = annotate([path], out, settings, Execution(n_workers=n_workers))

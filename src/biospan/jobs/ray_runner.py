@@ -5,6 +5,7 @@ running is joined (`RAY_ADDRESS`, or one on this machine); else one is begun on 
 this machine alone: no dashboard, no usage reports.
 """
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,8 @@ from biospan.jobs.plan import Shard
 from biospan.jobs.runner import Commit
 from biospan.jobs.settings import Work
 from biospan.jobs.shard import Worker
+
+logger = logging.getLogger(__name__)
 
 _PATIENCE = 0.5  # seconds after which the signal to stop is looked at again
 
@@ -66,13 +69,13 @@ class _Crew:
         number, shard = self.tasks.pop(task)
         try:
             return number, self._ray.get(task)
-        except self._ray.exceptions.RayTaskError as error:
-            if isinstance(error.cause, BiospanError | OSError):
-                raise error.cause from error
-            raise
-        except self._ray.exceptions.RayError as error:  # the actor is gone, or its host
+        except self._ray.exceptions.RayError as error:  # it failed, or is gone, or its host
+            cause = getattr(error, "cause", None)
+            if isinstance(cause, BiospanError | OSError):
+                raise cause from error
+            logger.warning("a worker ended at part %d: %s", shard.index, error)
             del self._actors[number]
-            self._deaths.add(shard, type(error).__name__)
+            self._deaths.add(shard, type(cause or error).__name__)
             self._agenda.put_back(shard)
             return number, None
 

@@ -166,6 +166,8 @@ def _serve(work: Work, pipe: connection.Connection) -> None:
         pass
     except (BiospanError, OSError) as error:
         pipe.send(error)
+    except MemoryError:
+        os._exit(1)  # as when the system ends it; where it was by chance explains nothing
 
 
 def _end_with_parent() -> None:
