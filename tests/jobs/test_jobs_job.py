@@ -81,6 +81,13 @@ def test_the_number_of_workers_changes_no_byte(
     assert tree(out) == tree(done)
 
 
+def test_what_a_job_wrote_can_be_annotated_again(done: Path, tmp_path: Path) -> None:
+    totals = here(done, tmp_path / "out", SETTINGS)
+    assert totals is not None
+    assert (totals.rejected, totals.annotated) == (0, len(documents(done)))
+    assert documents(tmp_path / "out") == documents(done)
+
+
 def test_a_job_that_is_done_stays_as_it_is(corpus: Path, done: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     shutil.copytree(done, out)

@@ -15,6 +15,7 @@ from biospan.formats.text import open_input, open_unpacked
 logger = logging.getLogger(__name__)
 
 _CHUNK = 2**20
+_OF_A_JOB = frozenset({"job.json", "plan.jsonl", "rejects.jsonl"})  # beside its documents
 _MD5 = re.compile(r"\b[0-9a-f]{32}\b", re.IGNORECASE)
 
 
@@ -128,6 +129,13 @@ def _files_of_folder(folder: Path) -> Iterator[Path]:
         if path.is_file()
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
+    # What a job wrote may be read again: its documents, and not what it says of them.
+    plans, jobs = (
+        {path.parent for path in files if path.name == name} for name in ("plan.jsonl", "job.json")
+    )
+    files = [
+        path for path in files if path.parent not in jobs & plans or path.name not in _OF_A_JOB
+    ]
     annotated = {path.with_suffix(".txt") for path in files if path.suffix.lower() == ".ann"}
     known = [path for path in files if formats.is_known(path) and path not in annotated]
     if not known:
