@@ -30,16 +30,16 @@ def tagging(service: Service) -> APIRouter:
     @router.post("/v1/tag", response_model=schemas.TagResponse, tags=["tag"])
     async def tag(request: schemas.TagRequest) -> Response:
         """Mark the entities of one text (`text`) or several (`texts`)."""
-        name, tagger, batcher = service.model(request.model)
+        model = service.model(request.model)
         texts = request.all_texts()
         _check_texts(texts, service, "texts" if request.text is None else "text")
-        wanted = _checked_labels(request.labels, tagger.labels)
-        documents = await batcher.tag([Document(text) for text in texts])
+        wanted = _checked_labels(request.labels, model.tagger.labels)
+        documents = await model.tag([Document(text) for text in texts])
         found = [document.with_labels(wanted, request.minimum_score) for document in documents]
         data = [document.to_dict() for document in found]
         if request.offsets == "utf-16":
             data = [in_utf16(item) for item in data]
-        return json_response({"documents": data, "model": name, "offsets": request.offsets})
+        return json_response({"documents": data, "model": model.name, "offsets": request.offsets})
 
     return router
 
@@ -77,11 +77,11 @@ def filing(service: Service) -> APIRouter:
     ) -> Response:
         """Mark the entities of a file's documents; those that they have are replaced."""
         format = media.target(to, request.headers.get("accept"))
-        _, tagger, batcher = service.model(model)
-        wanted = _checked_labels(label, tagger.labels)
+        chosen = service.model(model)
+        wanted = _checked_labels(label, chosen.tagger.labels)
         documents = await documents_of(request, from_)
         _check_texts([document.text for document in documents], service, "documents")
-        tagged = await batcher.tag(documents)
+        tagged = await chosen.tag(documents)
         return await answer([d.with_labels(wanted, minimum_score) for d in tagged], format)
 
     return router
@@ -101,8 +101,12 @@ def telling(service: Service) -> APIRouter:
             {
                 "version": version("biospan"),
                 "models": [
-                    {"name": name, "fingerprint": tagger.fingerprint, "labels": describe(tagger)}
-                    for name, tagger in service.models.items()
+                    {
+                        "name": name,
+                        "fingerprint": model.tagger.fingerprint,
+                        "labels": describe(model.tagger),
+                    }
+                    for name, model in service.models.items()
                 ],
                 "limits": {field: getattr(limits, field) for field in names},
                 "formats": [

@@ -4,10 +4,11 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from biospan.server.batcher import Batcher
 from biospan.server.limits import Limits
 from biospan.server.metrics import Metrics
+from biospan.server.models import SharedModel
 from biospan.server.problems import Problem, pointer, wait
+from biospan.server.waiting import Waiting
 from biospan.tagger import Tagger
 
 State = Literal["starting", "ready", "draining", "failed"]
@@ -15,7 +16,7 @@ Loader = Callable[[], Mapping[str, Tagger]]
 
 
 class Service:
-    """The models that a server runs, each behind a batcher, and whether it takes requests.
+    """The models that a server runs, shared between requests, and whether it takes requests.
 
     Args:
         load: Gives the models by their names; called once, by `start`.
@@ -28,9 +29,8 @@ class Service:
         self.state: State = "starting"
         self.error: Exception | None = None
         self.in_flight = 0
-        self.models: dict[str, Tagger] = {}
+        self.models: dict[str, SharedModel] = {}
         self._load = load
-        self._batchers: dict[str, Batcher] = {}
 
     def start(self) -> None:
         """Load the models in a thread; `state` says when they are there."""
@@ -38,14 +38,16 @@ class Service:
 
     def _start(self) -> None:
         try:
-            models = dict(self._load())
+            taggers = dict(self._load())
         except Exception as error:
             self.error, self.state = error, "failed"
             return
-        self._batchers = {
-            name: Batcher(tagger, self.limits, self.metrics) for name, tagger in models.items()
+        waiting = Waiting(self.limits, self.metrics.waiting)
+        threads = self.limits.queue_requests
+        self.models = {
+            name: SharedModel(name, tagger, waiting, self.metrics, threads=threads)
+            for name, tagger in taggers.items()
         }
-        self.models = models
         if self.state == "starting":
             self.state = "ready"
 
@@ -54,9 +56,9 @@ class Service:
         self.state = "draining"
 
     def stop(self) -> None:
-        """Stop the batchers."""
-        for batcher in self._batchers.values():
-            batcher.stop()
+        """End the threads of the models."""
+        for model in self.models.values():
+            model.stop()
 
     def check_ready(self) -> None:
         """Refuse while starting or draining.
@@ -71,7 +73,7 @@ class Service:
         if self.state == "failed":
             raise wait(503, "failed", "the models could not be loaded", 60)
 
-    def model(self, name: str | None) -> tuple[str, Tagger, Batcher]:
+    def model(self, name: str | None) -> SharedModel:
         """A model by its name, the first one for None.
 
         Raises:
@@ -85,4 +87,4 @@ class Service:
             raise Problem(
                 422, "unknown_model", f"expected one of {known}", pointer=pointer(["model"])
             )
-        return name, self.models[name], self._batchers[name]
+        return self.models[name]

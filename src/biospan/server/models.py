@@ -1,0 +1,85 @@
+"""A model that many requests use at one time."""
+
+import asyncio
+import copy
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from biospan.document import Document
+from biospan.server.metrics import Metrics
+from biospan.server.sharing import Client, SharedRuntime
+from biospan.server.waiting import Waiting
+from biospan.tagger import Tagger
+
+T = TypeVar("T")
+
+
+class SharedModel:
+    """A tagger whose calls of the model are shared between requests.
+
+    Args:
+        name: What requests call it.
+        tagger: Loaded.
+        waiting: Who may wait, over all models of a server.
+        metrics: Counts what is done.
+        threads: Requests that are worked on at one time.
+    """
+
+    def __init__(
+        self, name: str, tagger: Tagger, waiting: Waiting, metrics: Metrics, *, threads: int
+    ) -> None:
+        self.name = name
+        self._shared = SharedRuntime(
+            tagger._model, tagger.config.pad_id, observe=metrics.call_windows.observe
+        )
+        # The same tagger but for what runs its graph.
+        self.tagger = copy.copy(tagger)
+        self.tagger._model = self._shared
+        self._waiting = waiting
+        self._metrics = metrics
+        # As many as may wait: a request that waits for the model must not keep others from asking.
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"biospan-{name}")
+
+    async def tag(self, documents: Sequence[Document]) -> list[Document]:
+        """The documents with their entities, as `Tagger.tag_many` gives them.
+
+        Raises:
+            Problem: 429 if too much is waiting.
+        """
+        characters = sum(len(document.text) for document in documents)
+        tagged = await self.work(lambda: list(self.tagger.tag_many(documents)), characters)
+        self._metrics.documents.inc(len(tagged))
+        self._metrics.characters.inc(characters)
+        for document in tagged:
+            for entity in document.entities:
+                self._metrics.entities.labels(entity.label).inc()
+        return tagged
+
+    async def work(self, task: Callable[[], T], characters: int) -> T:
+        """Run a task that uses `tagger` in a thread; given up if the request is cancelled.
+
+        Args:
+            task: What to do.
+            characters: What it is counted as while it waits.
+
+        Raises:
+            Problem: 429 if too much is waiting.
+        """
+        client = Client()
+
+        def run() -> T:
+            with self._shared.serving(client):
+                return task()
+
+        with self._waiting.admitted(characters):
+            self._shared.expect(client)
+            try:
+                return await asyncio.get_running_loop().run_in_executor(self._pool, run)
+            finally:
+                self._shared.dismiss(client)
+
+    def stop(self) -> None:
+        """End its threads."""
+        self._shared.stop()
+        self._pool.shutdown(wait=False)
