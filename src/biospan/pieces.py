@@ -10,10 +10,10 @@ of 130 pieces or more; half a smaller window).
 Numbers only: this module knows neither documents nor labels, and runs no model.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ PAD_TOKEN_START = 0  # rows of padding read the first piece; nobody looks at the
 # Corpora in Penn Treebank style write quotes as two characters; encoders have seen one.
 QUOTES = {"``": '"', "''": '"'}
 
+T = TypeVar("T")
 Integers = NDArray[np.int64]
 
 N_SHAPES = 8
@@ -264,9 +265,24 @@ def _stretch(
     return Stretch(ids, shapes, starts.astype(np.int64), sentence_ends)
 
 
+def encode_text(tokenizer: Tokenizer, text: str) -> Encoding:
+    """A text as the tokenizer reads it by itself, without special pieces.
+
+    Raises:
+        InputError: If the tokenizer fails on the text.
+    """
+    return _guarded(lambda: tokenizer.encode(text, add_special_tokens=False))
+
+
 def _encode_batch(tokenizer: Tokenizer, token_lists: list[list[str]]) -> list[Encoding]:
+    return _guarded(
+        lambda: tokenizer.encode_batch(token_lists, is_pretokenized=True, add_special_tokens=False)
+    )
+
+
+def _guarded(encode: Callable[[], T]) -> T:
     try:
-        return tokenizer.encode_batch(token_lists, is_pretokenized=True, add_special_tokens=False)
+        return encode()
     except (KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError):
         raise
     except BaseException as error:  # a panic in the Rust library is not an Exception

@@ -154,6 +154,16 @@ def may_follow(previous: str, tag: str, scheme: Scheme = "IOB2") -> bool:
     return before != OUTSIDE and prefixes[before].goes_on and before_label == label
 
 
+def as_iob2(tag: str) -> tuple[bool, str]:
+    """Whether a tag begins an entity, and its name, for who knows the prefixes of IOB2 only.
+
+    Tags of IOBES that IOB2 does not have are names of their own then.
+    """
+    prefix, label = split(tag)
+    rule = _SCHEMES["IOB2"].get(prefix)
+    return (False, tag) if rule is None else (rule.starts, label)
+
+
 def repair(tags: Sequence[str]) -> list[str]:
     """IOB2 from sloppy IOB tags: an `I-` that nothing opened becomes `B-`, as conlleval read it."""
     mended: list[str] = []

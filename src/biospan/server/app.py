@@ -58,7 +58,7 @@ def build(service: Service, access: Access) -> ASGIApp:
         redoc_url=None,
         lifespan=life,
     )
-    for router in (routes.tagging, routes.filing, routes.telling):
+    for router in (routes.tagging, routes.hub, routes.filing, routes.telling):
         app.include_router(router(service))
     _add_probes(app, service)
     app.mount("/", StaticFiles(directory=STATIC, html=True), name="page")

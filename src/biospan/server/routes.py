@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from biospan.document import Document
 from biospan.server import files, media, schemas, strict_json
+from biospan.server import hub as hub_items
 from biospan.server.labels import describe
 from biospan.server.offsets import in_utf16
 from biospan.server.problems import Problem, json_response, pointer
@@ -32,7 +33,8 @@ def tagging(service: Service) -> APIRouter:
         """Mark the entities of one text (`text`) or several (`texts`)."""
         model = service.model(request.model)
         texts = request.all_texts()
-        _check_texts(texts, service, "texts" if request.text is None else "text")
+        several = request.text is None
+        _check_texts(texts, service, "texts" if several else "text", several=several)
         wanted = _checked_labels(request.labels, model.tagger.labels)
         documents = await model.tag([Document(text) for text in texts])
         found = [document.with_labels(wanted, request.minimum_score) for document in documents]
@@ -40,6 +42,29 @@ def tagging(service: Service) -> APIRouter:
         if request.offsets == "utf-16":
             data = [in_utf16(item) for item in data]
         return json_response({"documents": data, "model": model.name, "offsets": request.offsets})
+
+    return router
+
+
+def hub(service: Service) -> APIRouter:
+    """`POST /`: what clients of Hugging Face's Inference API ask."""
+    router = APIRouter(route_class=strict_route(service))
+
+    @router.post(
+        "/", response_model=list[schemas.HubItem] | list[list[schemas.HubItem]], tags=["tag"]
+    )
+    async def classify(request: schemas.HubRequest) -> Response:
+        """Token classification as `huggingface_hub.InferenceClient` asks for it."""
+        model = service.model(None)
+        several = isinstance(request.inputs, list)
+        texts = request.inputs if isinstance(request.inputs, list) else [request.inputs]
+        _check_texts(texts, service, "inputs", several=several)
+        parameters = request.parameters or schemas.HubParameters()
+        found = await model.work(
+            lambda: [hub_items.classify(model.tagger, text, parameters) for text in texts],
+            sum(map(len, texts)),
+        )
+        return json_response(found if several else found[0])
 
     return router
 
@@ -80,7 +105,7 @@ def filing(service: Service) -> APIRouter:
         chosen = service.model(model)
         wanted = _checked_labels(label, chosen.tagger.labels)
         documents = await documents_of(request, from_)
-        _check_texts([document.text for document in documents], service, "documents")
+        _check_texts([document.text for document in documents], service, "documents", several=True)
         tagged = await chosen.tag(documents)
         return await answer([d.with_labels(wanted, minimum_score) for d in tagged], format)
 
@@ -147,14 +172,14 @@ def strict_route(service: Service) -> type[APIRoute]:
     return StrictRoute
 
 
-def _check_texts(texts: Sequence[str], service: Service, field: str) -> None:
+def _check_texts(texts: Sequence[str], service: Service, field: str, *, several: bool) -> None:
     """Refuse too many texts, and texts that are too long.
 
     Raises:
         Problem: 422.
     """
     limits = service.limits
-    if field == "texts" and len(texts) > limits.texts:
+    if field != "documents" and len(texts) > limits.texts:
         raise Problem(
             422,
             "too_many",
@@ -168,7 +193,7 @@ def _check_texts(texts: Sequence[str], service: Service, field: str) -> None:
                 422,
                 "too_long",
                 f"text {number + 1} has more than {limits.text_characters} characters",
-                pointer=pointer([field] if field == "text" else [field, number]),
+                pointer=pointer([field, number] if several else [field]),
                 limit=limits.text_characters,
             )
 

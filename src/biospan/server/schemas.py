@@ -71,7 +71,7 @@ class TagResponse(BaseModel):
 class HubParameters(_Request):
     """Parameters of Hugging Face's token classification task; unknown ones are refused."""
 
-    aggregation_strategy: Strategy = "none"
+    aggregation_strategy: Strategy | None = None
     ignore_labels: Annotated[
         list[Annotated[str, Field(max_length=72)]] | None, Field(max_length=512)
     ] = None
