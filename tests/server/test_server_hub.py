@@ -14,7 +14,7 @@ from conftest import SPECIAL, small_config, small_tagger, small_tokenizer
 
 MAX_PIECES = 64
 STRATEGIES = ("none", "simple", "first", "average", "max")
-WORDS = (
+WORDS: tuple[str, ...] = (
     "IL-2",
     "gene",
     "expression",

@@ -3,8 +3,8 @@
 `create_app` gives an ASGI application; `biospan serve` runs it.
 """
 
+from biospan.server.access import Access
 from biospan.server.app import create_app
-from biospan.server.gate import Access
 from biospan.server.limits import Limits
 
 __all__ = ["Access", "Limits", "create_app"]

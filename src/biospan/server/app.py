@@ -14,7 +14,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from biospan.server import metrics, routes
-from biospan.server.gate import Access, Gate
+from biospan.server.access import Access
+from biospan.server.gate import ERROR_NAME, Gate, internal, new_error_name
 from biospan.server.limits import Limits
 from biospan.server.problems import Problem, json_response, pointer
 from biospan.server.service import Loader, Service
@@ -56,6 +57,7 @@ def build(service: Service, access: Access) -> ASGIApp:
         description="Marks proteins, DNA, RNA, cell types and cell lines in biomedical text.",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=life,
     )
     for router in (routes.tagging, routes.hub, routes.filing, routes.telling):
@@ -64,6 +66,7 @@ def build(service: Service, access: Access) -> ASGIApp:
     app.mount("/", StaticFiles(directory=STATIC, html=True), name="page")
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(Exception, _failed)
     return Gate(GZipMiddleware(app, minimum_size=1024), service, access)
 
 
@@ -111,3 +114,9 @@ async def _refused(request: Request, error: Exception) -> Response:
     codes = {404: "not_found", 405: "method_not_allowed"}
     body = {"code": codes.get(error.status_code, "refused"), "message": str(error.detail)}
     return json_response(body, error.status_code, error.headers)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    """A bug of ours; `Gate` logs where it is."""
+    name = request.scope[ERROR_NAME] = new_error_name()
+    return internal(name).response()

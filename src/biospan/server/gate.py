@@ -5,26 +5,24 @@ of the body (while it streams in), the deadline, and whether the client is still
 """
 
 import asyncio
-import base64
-import binascii
-import hmac
-import ipaddress
 import logging
 import secrets
 import time
 import traceback
-from collections.abc import Iterable
-from dataclasses import dataclass
-from urllib.parse import urlsplit
+from contextlib import suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from biospan.server.access import Access, header, preflight
+from biospan.server.limits import Limits
 from biospan.server.problems import Problem, wait
 from biospan.server.service import Service
 
 logger = logging.getLogger(__name__)
 
 OPEN_PATHS = ("/livez", "/readyz")  # no key, no Host
+ERROR_NAME = "biospan.error"  # in a request's scope
+LINGER_S = 2.0  # for a client that is still sending to see that it was refused
 _HEADERS = [
     (
         b"content-security-policy",
@@ -38,21 +36,6 @@ _HEADERS = [
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """Who may ask.
-
-    Attributes:
-        keys: Any of these opens every route; without one every client may ask.
-        hosts: Names a request may call the server by, besides `localhost` and addresses.
-        origins: Pages of these origins may ask too (CORS).
-    """
-
-    keys: tuple[str, ...] = ()
-    hosts: tuple[str, ...] = ()
-    origins: tuple[str, ...] = ()
 
 
 class _GoneError(Exception):
@@ -78,7 +61,7 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer = _Answer(send, self._access, _header(scope, b"origin"))
+        answer = _Answer(send, self._access, header(scope, b"origin"))
         begun = time.perf_counter()
         self._service.in_flight += 1
         try:
@@ -88,39 +71,37 @@ class Gate:
             self._count(scope, answer.status, time.perf_counter() - begun)
 
     async def _guarded(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        body = _Body(receive)
         try:
-            await self._serve(scope, receive, answer)
+            await self._serve(scope, body, answer)
         except _GoneError:
             return
         except Problem as problem:
-            if answer.status:
-                raise  # too late to say so: the connection is closed
-            await problem.response()(scope, receive, answer)
+            await _refuse(problem, scope, body, answer)
         except Exception as error:
-            name = secrets.token_hex(4)
+            name = scope.get(ERROR_NAME) or new_error_name()
             # Where, not what: a message may quote a text.
             frames = "".join(traceback.format_tb(error.__traceback__))
             logger.error("error %s: %s\n%s", name, type(error).__name__, frames)
-            if answer.status:
-                raise
-            own = Problem(500, "internal", f"an error of the server's own, number {name}")
-            await own.response()(scope, receive, answer)
+            if not answer.status:
+                await _refuse(internal(name), scope, body, answer)
+            elif not answer.complete:
+                raise RuntimeError(f"error {name}: the answer is cut off") from None
 
-    async def _serve(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+    async def _serve(self, scope: Scope, body: "_Body", answer: "_Answer") -> None:
         limits = self._service.limits
+        if not scope["path"].isprintable():
+            raise Problem(404, "not_found", "Not Found")
         if scope["path"] not in OPEN_PATHS:
-            _check_host(_header(scope, b"host"), self._access.hosts)
-            if _is_preflight(scope, self._access.origins):
-                await _Preflight()(scope, receive, answer)
+            if self._access.check(scope):
+                await preflight(answer)
                 return
-            _check_key(_header(scope, b"authorization"), self._access.keys)
-            _check_origin(scope, self._access.origins)
             if self._service.in_flight > limits.open_requests:
                 raise wait(429, "busy", f"over {limits.open_requests} requests at one time")
         if scope["method"] == "POST":
             self._service.check_ready()
-        body = await _read_body(scope, receive, self._service)
-        await _until_gone(self._app, scope, receive, answer, (body, limits.deadline_s))
+        data = await _read_body(scope, body, limits)
+        await _until_gone(self._app, scope, body, answer, (data, limits.deadline_s))
 
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "other")
@@ -136,6 +117,7 @@ class _Answer:
         self._send = send
         self._origin = origin if origin is not None and origin in access.origins else None
         self.status = 0
+        self.complete = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -150,91 +132,62 @@ class _Answer:
                 headers.append((b"vary", b"Origin"))
             message = {**message, "headers": headers}
         await self._send(message)
+        self.complete = message["type"] == "http.response.body" and not message.get("more_body")
 
 
-class _Preflight:
-    """The answer to a browser that asks whether a page of another origin may ask."""
+class _Body:
+    """`receive`, which remembers whether all of the body is here."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = [
-            (b"access-control-allow-methods", b"GET, POST"),
-            (b"access-control-allow-headers", b"authorization, content-type, accept"),
-            (b"access-control-max-age", b"600"),
-        ]
-        await send({"type": "http.response.start", "status": 204, "headers": headers})
-        await send({"type": "http.response.body", "body": b""})
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.complete = False
 
-
-def _header(scope: Scope, name: bytes) -> str | None:
-    found = [value for key, value in scope["headers"] if key == name]
-    return found[0].decode("latin-1") if found else None
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self.complete = not message.get("more_body", False)
+        return message
 
 
-def _check_host(header: str | None, names: Iterable[str]) -> None:
-    """Refuse names that are not ours: a page may have its own name lead to this address."""
-    host = urlsplit(f"//{header}").hostname if header else None
-    if host and (host == "localhost" or host in names or "*" in names or _is_address(host)):
-        return
-    raise Problem(
-        421, "unknown_host", "the server is not called so; its operator can pass --allow-host NAME"
+async def _refuse(problem: Problem, scope: Scope, body: _Body, answer: _Answer) -> None:
+    """Answer with a problem; whoever is still sending gets the time to see it.
+
+    If the connection were closed on unread data, the client's system would throw the answer away.
+    """
+    if answer.status:
+        raise RuntimeError("the answer is cut off") from problem
+    response = problem.response()
+    sending = not body.complete and (
+        header(scope, b"transfer-encoding") or header(scope, b"content-length") not in (None, "0")
     )
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _check_key(header: str | None, keys: tuple[str, ...]) -> None:
-    if not keys:
+    if not sending:
+        await response(scope, body, answer)
         return
-    scheme, _, value = (header or "").partition(" ")
-    if scheme.lower() == "basic":  # a browser's own dialogue: any name, the key as password
-        try:
-            value = base64.b64decode(value, validate=True).decode().partition(":")[2]
-        except (binascii.Error, UnicodeDecodeError):
-            value = ""
-    elif scheme.lower() != "bearer":
-        value = ""
-    given = value.strip().encode("utf-8", "replace")
-    # Every key is compared, in the same time whatever differs.
-    matches = [hmac.compare_digest(given, key.encode()) for key in keys]
-    if not any(matches):
-        raise Problem(
-            401,
-            "no_key",
-            "expected `Authorization: Bearer KEY`",
-            headers={"WWW-Authenticate": 'Basic realm="biospan", charset="UTF-8"'},
-        )
+    headers = [*response.raw_headers, (b"connection", b"close")]
+    await answer({"type": "http.response.start", "status": problem.status_code, "headers": headers})
+    await answer({"type": "http.response.body", "body": response.body, "more_body": True})
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_S):
+            while not body.complete:
+                await body()
+    await answer({"type": "http.response.body", "body": b""})
 
 
-def _is_preflight(scope: Scope, origins: tuple[str, ...]) -> bool:
-    return (
-        scope["method"] == "OPTIONS"
-        and _header(scope, b"access-control-request-method") is not None
-        and _header(scope, b"origin") in origins
-    )
+def new_error_name() -> str:
+    """What an error of the server's own is called, in its answer and in the log."""
+    return secrets.token_hex(4)
 
 
-def _check_origin(scope: Scope, origins: tuple[str, ...]) -> None:
-    """Refuse what a page of another origin sends; browsers send it and only hide the answer."""
-    origin = _header(scope, b"origin")
-    if scope["method"] in ("GET", "HEAD") or origin is None or origin in origins:
-        return
-    if urlsplit(origin).netloc != _header(scope, b"host"):
-        raise Problem(403, "other_origin", "pages of other origins may not ask; see --allow-origin")
+def internal(name: str) -> Problem:
+    """The answer to an error of the server's own."""
+    return Problem(500, "internal", f"an error of the server's own, number {name}")
 
 
-async def _read_body(scope: Scope, receive: Receive, service: Service) -> bytes:
+async def _read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
     """The whole body, refused as soon as it is too large or too slow."""
-    limits = service.limits
-    encoding = (_header(scope, b"content-encoding") or "identity").lower()
+    encoding = (header(scope, b"content-encoding") or "identity").lower()
     if encoding != "identity":
         raise Problem(415, "encoded", "`Content-Encoding`: expected none")
-    length = _header(scope, b"content-length")
+    length = header(scope, b"content-length")
     if length is not None and length.isdigit() and int(length[:20]) > limits.body_bytes:
         raise _too_large(limits.body_bytes)
     parts: list[bytes] = []
@@ -252,19 +205,11 @@ async def _read_body(scope: Scope, receive: Receive, service: Service) -> bytes:
                 if not message.get("more_body", False):
                     return b"".join(parts)
     except TimeoutError:
-        raise Problem(
-            408, "slow", "the body did not come in time", headers={"Connection": "close"}
-        ) from None
+        raise Problem(408, "slow", "the body did not come in time") from None
 
 
 def _too_large(limit: int) -> Problem:
-    return Problem(
-        413,
-        "too_large",
-        f"the body has more than {limit} bytes",
-        headers={"Connection": "close"},
-        limit=limit,
-    )
+    return Problem(413, "too_large", f"the body has more than {limit} bytes", limit=limit)
 
 
 async def _until_gone(

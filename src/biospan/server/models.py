@@ -7,12 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from biospan.document import Document
+from biospan.errors import ModelError
 from biospan.server.metrics import Metrics
-from biospan.server.sharing import Client, SharedRuntime
+from biospan.server.problems import wait
+from biospan.server.sharing import Client, GivenUpError, SharedRuntime
 from biospan.server.waiting import Waiting
 from biospan.tagger import Tagger
 
 T = TypeVar("T")
+
+MAX_FAILURES = 3  # of a model in a row; then nothing is asked of it any more
 
 
 class SharedModel:
@@ -37,6 +41,7 @@ class SharedModel:
         self.tagger = copy.copy(tagger)
         self.tagger._model = self._shared
         self._waiting = waiting
+        self._failures = 0
         self._metrics = metrics
         # As many as may wait: a request that waits for the model must not keep others from asking.
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"biospan-{name}")
@@ -75,9 +80,21 @@ class SharedModel:
         with self._waiting.admitted(characters):
             self._shared.expect(client)
             try:
-                return await asyncio.get_running_loop().run_in_executor(self._pool, run)
+                done = await asyncio.get_running_loop().run_in_executor(self._pool, run)
+            except ModelError:
+                self._failures += 1
+                raise
+            except GivenUpError:
+                raise wait(503, "draining", "the server is about to stop") from None
             finally:
                 self._shared.dismiss(client)
+        self._failures = 0
+        return done
+
+    @property
+    def broken(self) -> bool:
+        """Whether the model failed several times in a row."""
+        return self._failures >= MAX_FAILURES
 
     def stop(self) -> None:
         """End its threads."""

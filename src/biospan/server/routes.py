@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from biospan.document import Document
+from biospan.errors import InputError
 from biospan.server import files, media, schemas, strict_json
 from biospan.server import hub as hub_items
 from biospan.server.labels import describe
@@ -60,10 +61,13 @@ def hub(service: Service) -> APIRouter:
         texts = request.inputs if isinstance(request.inputs, list) else [request.inputs]
         _check_texts(texts, service, "inputs", several=several)
         parameters = request.parameters or schemas.HubParameters()
-        found = await model.work(
-            lambda: [hub_items.classify(model.tagger, text, parameters) for text in texts],
-            sum(map(len, texts)),
-        )
+        try:
+            found = await model.work(
+                lambda: [hub_items.classify(model.tagger, text, parameters) for text in texts],
+                sum(map(len, texts)),
+            )
+        except InputError:
+            raise Problem(422, "untaggable", "the tokenizer failed on a text") from None
         return json_response(found if several else found[0])
 
     return router

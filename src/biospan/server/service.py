@@ -70,8 +70,8 @@ class Service:
             raise wait(503, "starting", "the models are being loaded")
         if self.state == "draining":
             raise wait(503, "draining", "the server is about to stop", 5)
-        if self.state == "failed":
-            raise wait(503, "failed", "the models could not be loaded", 60)
+        if self.state == "failed" or any(model.broken for model in self.models.values()):
+            raise wait(503, "failed", "a model failed", 60)
 
     def model(self, name: str | None) -> SharedModel:
         """A model by its name, the first one for None.
