@@ -9,8 +9,9 @@ import importlib.util
 import io
 import os
 import random
+import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -319,3 +320,32 @@ def tiny_run(tiny_recipe: dict[str, Any], tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp("run")
     fit(from_mapping(tiny_recipe), folder)
     return folder
+
+
+@pytest.fixture
+def small_server(needs_serve: None, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Start servers with a model of no weights; options are those of `run_small.py`."""
+    from server_process import RUN_SMALL, started
+
+    servers: list[Any] = []
+
+    def start(**options: Any) -> Any:
+        command = [sys.executable, str(RUN_SMALL)]
+        command += [f"{name}={value!r}" for name, value in options.items()]
+        servers.append(started(command, tmp_path / f"{len(servers)}.log"))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop(signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def shared_server(needs_serve: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """One server with a model of no weights for all tests of a module."""
+    from server_process import RUN_SMALL, started
+
+    log = tmp_path_factory.mktemp("server") / "log"
+    server = started([sys.executable, str(RUN_SMALL)], log)
+    yield server
+    server.stop(signal.SIGKILL)

@@ -17,14 +17,13 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from conftest import NearbyRuntime, small_config, small_tokenizer  # noqa: E402
-
-from biospan.server.access import Access  # noqa: E402
-from biospan.server.app import build  # noqa: E402
-from biospan.server.limits import Limits  # noqa: E402
-from biospan.server.run import run  # noqa: E402
-from biospan.server.service import Service  # noqa: E402
-from biospan.tagger import Tagger  # noqa: E402
+from biospan.server.access import Access
+from biospan.server.app import build
+from biospan.server.limits import Limits
+from biospan.server.run import run
+from biospan.server.service import Service
+from biospan.tagger import Tagger
+from conftest import NearbyRuntime, small_config, small_tokenizer
 
 
 class SlowRuntime(NearbyRuntime):

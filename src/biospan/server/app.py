@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
 from biospan.server import metrics, routes
 from biospan.server.access import Access
@@ -63,11 +63,25 @@ def build(service: Service, access: Access) -> ASGIApp:
     for router in (routes.tagging, routes.hub, routes.filing, routes.telling):
         app.include_router(router(service))
     _add_probes(app, service)
-    app.mount("/", StaticFiles(directory=STATIC, html=True), name="page")
+    app.mount("/", _Page(app), name="page")
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(Exception, _failed)
     return Gate(GZipMiddleware(app, minimum_size=1024), service, access)
+
+
+class _Page(StaticFiles):
+    """The files of the page, at every path that is no route of the API."""
+
+    def __init__(self, app: FastAPI) -> None:
+        super().__init__(directory=STATIC, html=True)
+        self._api = app
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """The file of a path, as Starlette gives it."""
+        if f"/{path}" in self._api.openapi()["paths"] and path != ".":
+            raise HTTPException(405, "Method Not Allowed")
+        return await super().get_response(path, scope)
 
 
 def _loader(models: Tagger | Mapping[str, Tagger] | Loader) -> Loader:

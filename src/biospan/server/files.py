@@ -33,6 +33,7 @@ _UNPACKED = 10  # times the size of what was sent
 _VALUES = re.compile(
     r"`[^`]*`|'[^']*'|\"[^\"]*\"|(?<=got ).*?(?=, expected|; expected|: expected|$)"
 )
+_WORD = re.compile(r"\w{2,}")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -170,7 +171,7 @@ def _without_values(message: str, body: bytes) -> str:
     sent = body.decode("utf-8", "replace")
 
     def masked(match: re.Match[str]) -> str:
-        quoted = match[0].strip("`'\"")
-        return "…" if not quoted or quoted in sent or len(quoted) > 40 else match[0]
+        words = _WORD.findall(match[0])
+        return match[0] if words and not any(word in sent for word in words) else "…"
 
     return _VALUES.sub(masked, message).replace(_NAME, "body")

@@ -22,7 +22,9 @@ logger = logging.getLogger(__name__)
 
 OPEN_PATHS = ("/livez", "/readyz")  # no key, no Host
 ERROR_NAME = "biospan.error"  # in a request's scope
-LINGER_S = 2.0  # for a client that is still sending to see that it was refused
+# For a client that is still sending to see that it was refused.
+LINGER_S = 2.0
+LINGER_BYTES = 16 * 2**20
 _HEADERS = [
     (
         b"content-security-policy",
@@ -136,14 +138,16 @@ class _Answer:
 
 
 class _Body:
-    """`receive`, which remembers whether all of the body is here."""
+    """`receive`, which counts the body and knows whether all of it is here."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self.complete = False
+        self.size = 0
 
     async def __call__(self) -> Message:
         message = await self._receive()
+        self.size += len(message.get("body", b""))
         self.complete = not message.get("more_body", False)
         return message
 
@@ -167,7 +171,8 @@ async def _refuse(problem: Problem, scope: Scope, body: _Body, answer: _Answer) 
     await answer({"type": "http.response.body", "body": response.body, "more_body": True})
     with suppress(TimeoutError):
         async with asyncio.timeout(LINGER_S):
-            while not body.complete:
+            end = body.size + LINGER_BYTES
+            while not body.complete and body.size < end:
                 await body()
     await answer({"type": "http.response.body", "body": b""})
 
