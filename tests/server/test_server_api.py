@@ -220,7 +220,7 @@ def test_hugging_faces_client_gets_its_own_types(
         assert item.entity is not None
         assert item.entity_group is None
     for strategy in ("simple", "first", "average", "max"):
-        groups = client.token_classification(text, aggregation_strategy=strategy)  # type: ignore[arg-type]
+        groups = client.token_classification(text, aggregation_strategy=strategy)
         assert groups
         for group in groups:
             assert group.entity_group in ("DNA", "protein")

@@ -181,7 +181,7 @@ def test_a_key_guards_every_route_but_the_probes(small_server: Any) -> None:
         for good in (f"Bearer {key}", f"bearer {key}", f"Basic {basic}"):
             assert client.get("/", headers={"Authorization": good}).status_code == 200
         for bad in ("Bearer", f"Bearer {key}x", key, "Basic !", "Basic /w==", "Bearer \xe9"):
-            answer = client.get("/", headers={"Authorization": bad.encode("latin-1")})
+            answer = client.get("/", headers={b"Authorization": bad.encode("latin-1")})
             assert answer.status_code == 401
 
 

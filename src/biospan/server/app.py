@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
-from biospan.server import metrics, routes
+from biospan.server import metrics, openapi, routes
 from biospan.server.access import Access
 from biospan.server.gate import ERROR_NAME, Gate, internal, new_error_name
 from biospan.server.limits import Limits
@@ -63,6 +63,7 @@ def build(service: Service, access: Access) -> ASGIApp:
     for router in (routes.tagging, routes.hub, routes.filing, routes.telling):
         app.include_router(router(service))
     _add_probes(app, service)
+    app.openapi = openapi.describing(app, service.limits)  # type: ignore[method-assign]
     app.mount("/", _Page(app), name="page")
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused)
@@ -81,7 +82,9 @@ class _Page(StaticFiles):
         """The file of a path, as Starlette gives it."""
         if f"/{path}" in self._api.openapi()["paths"] and path != ".":
             raise HTTPException(405, "Method Not Allowed")
-        return await super().get_response(path, scope)
+        response = await super().get_response(path, scope)
+        response.headers.setdefault("Cache-Control", "no-cache")  # asked again, rarely sent again
+        return response
 
 
 def _loader(models: Tagger | Mapping[str, Tagger] | Loader) -> Loader:
@@ -93,18 +96,18 @@ def _loader(models: Tagger | Mapping[str, Tagger] | Loader) -> Loader:
 
 
 def _add_probes(app: FastAPI, service: Service) -> None:
-    @app.get("/livez", tags=["operation"])
+    @app.get("/livez", response_class=PlainTextResponse, tags=["operation"])
     async def livez() -> Response:
         """200 as long as the process answers."""
         return PlainTextResponse("ok\n")
 
-    @app.get("/readyz", tags=["operation"])
+    @app.get("/readyz", response_class=PlainTextResponse, tags=["operation"])
     async def readyz() -> Response:
         """200 when the server takes requests, 503 while it starts or stops."""
         service.check_ready()
         return PlainTextResponse("ok\n")
 
-    @app.get("/metrics", tags=["operation"])
+    @app.get("/metrics", response_class=PlainTextResponse, tags=["operation"])
     async def metrics_page() -> Response:
         """Counters for Prometheus."""
         return Response(service.metrics.page(), media_type=metrics.CONTENT_TYPE)

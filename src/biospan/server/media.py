@@ -154,13 +154,14 @@ def _means(name: str, media_type: str) -> bool:
 
 
 def _names(*, reading: bool) -> str:
-    return ", ".join(name for name in MEDIA if _usable(name, reading=reading))
+    return ", ".join(name for name in MEDIA if usable(name, reading=reading))
 
 
 def _types(*, reading: bool) -> list[str]:
-    types = [MEDIA[name].media_type for name in MEDIA if _usable(name, reading=reading)]
+    types = [MEDIA[name].media_type for name in MEDIA if usable(name, reading=reading)]
     return list(dict.fromkeys(types))
 
 
-def _usable(name: str, *, reading: bool) -> bool:
+def usable(name: str, *, reading: bool) -> bool:
+    """Whether a format can be read, or else written, with what is installed."""
     return is_there(name) and (MEDIA[name].reads if reading else writes(name))

@@ -28,6 +28,11 @@ class Metrics:
         self.entities = Counter(
             "biospan_entities", "Entities marked.", ("label",), registry=registry
         )
+        self.in_flight = Gauge(
+            "biospan_requests_in_flight",
+            "Requests of any kind that are not answered yet.",
+            registry=registry,
+        )
         self.waiting = Gauge(
             "biospan_waiting_characters",
             "Characters that wait or are being tagged.",

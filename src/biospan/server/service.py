@@ -29,6 +29,7 @@ class Service:
         self.state: State = "starting"
         self.error: Exception | None = None
         self.in_flight = 0
+        self.metrics.in_flight.set_function(lambda: self.in_flight)
         self.models: dict[str, SharedModel] = {}
         self._load = load
 
