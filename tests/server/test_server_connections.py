@@ -60,6 +60,8 @@ MALFORMED = {
     "another transfer encoding": f"{HEAD}Transfer-Encoding: gzip\r\n\r\n{BODY}".encode(),
     "an unknown expectation": f"{HEAD}Expect: 200-ok\r\nContent-Length: 19\r\n\r\n{BODY}".encode(),
     "a length that is too small": f"{HEAD}Content-Length: 5\r\n\r\n{BODY}".encode(),
+    "half a Host": b"GET / HTTP/1.1\r\nHost: [::1\r\n\r\n",
+    "half an Origin": f"{HEAD}Origin: http://[\r\nContent-Length: 19\r\n\r\n{BODY}".encode(),
     "ranges": b"GET / HTTP/1.1\r\nHost: localhost\r\nRange: bytes="
     + b",".join(b"%d-%d" % (n, n) for n in range(2000))
     + b"\r\n\r\n",

@@ -11,11 +11,13 @@ import hmac
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.types import Scope, Send
 
 from biospan.server.problems import Problem
+
+_NOWHERE = urlsplit("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +70,19 @@ async def preflight(send: Send) -> None:
 
 def _check_host(header: str | None, names: Iterable[str]) -> None:
     """Refuse names that are not ours: a page may have its own name lead to this address."""
-    host = urlsplit(f"//{header}").hostname if header else None
+    host = (_split(f"//{header}") or _NOWHERE).hostname
     if host and (host == "localhost" or host in names or "*" in names or _is_address(host)):
         return
     raise Problem(
         421, "unknown_host", "the server is not called so; its operator can pass --allow-host NAME"
     )
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        return urlsplit(url)
+    except ValueError:  # a bracket without its other half, say
+        return None
 
 
 def _is_address(host: str) -> bool:
@@ -120,5 +129,5 @@ def _check_origin(scope: Scope, origins: tuple[str, ...]) -> None:
     origin = header(scope, b"origin")
     if scope["method"] in ("GET", "HEAD") or origin is None or origin in origins:
         return
-    if urlsplit(origin).netloc != header(scope, b"host"):
+    if (_split(origin) or _NOWHERE).netloc != header(scope, b"host"):
         raise Problem(403, "other_origin", "pages of other origins may not ask; see --allow-origin")
