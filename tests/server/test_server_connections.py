@@ -383,7 +383,7 @@ async def offered(server: Server, rate: float, seconds: float, *, patient: bool)
                 seen[answer.status_code] += 1
 
         begun = time.monotonic()
-        tasks = []
+        tasks: list[asyncio.Future[None]] = []
         while (passed := time.monotonic() - begun) < seconds:
             while len(tasks) < rate * passed and (not patient or room._value > 0):
                 tasks.append(asyncio.ensure_future(ask()))

@@ -40,6 +40,7 @@ def run(server: Server, folder: Path, cases: int) -> None:
     command = [str(Path(sys.executable).with_name("schemathesis")), "run"]
     command += [f"{server.url}/openapi.json", "--checks", ",".join(CHECKS), "--mode", "all"]
     command += ["--max-examples", str(cases), "--generation-deterministic", "--no-color"]
+    command += ["--request-timeout", "60"]
     done = subprocess.run(
         command,
         cwd=folder,

@@ -26,7 +26,7 @@ from biospan.server.problems import Problem
 from biospan.unpack import unpack
 
 _NAME = "body"
-_PACKED = ("parquet", "spacy")
+_PACKED = {"parquet": b"PAR1", "spacy": b"\x78"}  # and how such bytes begin
 _MEMORY = 4 * 2**30  # bytes of address space for reading what is packed
 _SECONDS = 20
 _UNPACKED = 10  # times the size of what was sent
@@ -120,6 +120,8 @@ def _records(body: bytes, format: str, folder: Path) -> Iterator[Record]:
     path = folder / _NAME
     path.write_bytes(body)
     if format in _PACKED:
+        if not body.startswith(_PACKED[format]):
+            raise InputError(f"not {format} that can be read")
         return formats.records(_in_a_process(path, format), "jsonl")
     return formats.records(path, format)
 
