@@ -66,13 +66,15 @@ def serve(side: str, threads: int | None) -> None:
     from biospan.server.limits import Limits
     from biospan.server.run import run
     from biospan.server.service import Service
-    from biospan.server.sharing import SharedRuntime
+    from biospan.server.sharing import Client, SharedRuntime
     from biospan.tagger import load
 
     class Alone(SharedRuntime):
         """Shares nothing."""
 
-        def run(self, inputs: Mapping[str, NDArray[np.int64]]) -> NDArray[np.float32]:
+        def run_for(
+            self, client: Client, inputs: Mapping[str, NDArray[np.int64]]
+        ) -> NDArray[np.float32]:
             return self._runtime.run(inputs)
 
     if side == "alone":

@@ -4,10 +4,11 @@ import asyncio
 import copy
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
 from biospan.document import Document
-from biospan.errors import ModelError
+from biospan.errors import InputError, ModelError
 from biospan.server.metrics import Metrics
 from biospan.server.problems import wait
 from biospan.server.sharing import Client, GivenUpError, SharedRuntime
@@ -37,9 +38,7 @@ class SharedModel:
         self._shared = SharedRuntime(
             tagger._model, tagger.config.pad_id, observe=metrics.call_windows.observe
         )
-        # The same tagger but for what runs its graph.
-        self.tagger = copy.copy(tagger)
-        self.tagger._model = self._shared
+        self.tagger = tagger
         self._waiting = waiting
         self._failures = 0
         self._metrics = metrics
@@ -53,7 +52,7 @@ class SharedModel:
             Problem: 429 if too much is waiting.
         """
         characters = sum(len(document.text) for document in documents)
-        tagged = await self.work(lambda: list(self.tagger.tag_many(documents)), characters)
+        tagged = await self.work(lambda tagger: _tagged(tagger, documents), characters)
         self._metrics.documents.inc(len(tagged))
         self._metrics.characters.inc(characters)
         for document in tagged:
@@ -61,11 +60,11 @@ class SharedModel:
                 self._metrics.entities.labels(entity.label).inc()
         return tagged
 
-    async def work(self, task: Callable[[], T], characters: int) -> T:
-        """Run a task that uses `tagger` in a thread; given up if the request is cancelled.
+    async def work(self, task: Callable[[Tagger], T], characters: int) -> T:
+        """Run a task in a thread; given up if the request is cancelled.
 
         Args:
-            task: What to do.
+            task: What to do with the tagger that it is given.
             characters: What it is counted as while it waits.
 
         Raises:
@@ -74,8 +73,10 @@ class SharedModel:
         client = Client()
 
         def run() -> T:
-            with self._shared.serving(client):
-                return task()
+            # The same tagger but for what runs its graph.
+            tagger = copy.copy(self.tagger)
+            tagger._model = self._shared.serving(client)
+            return task(tagger)
 
         with self._waiting.admitted(characters):
             self._shared.expect(client)
@@ -100,3 +101,10 @@ class SharedModel:
         """End its threads."""
         self._shared.stop()
         self._pool.shutdown(wait=False)
+
+
+def _tagged(tagger: Tagger, documents: Sequence[Document]) -> list[Document]:
+    if len(documents) == 1:
+        with suppress(InputError):  # which `tag_many` turns into a document that says so
+            return [tagger.tag(documents[0])]  # without the thread that `tag_many` reads ahead with
+    return list(tagger.tag_many(documents))

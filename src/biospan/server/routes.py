@@ -63,7 +63,7 @@ def hub(service: Service) -> APIRouter:
         parameters = request.parameters or schemas.HubParameters()
         try:
             found = await model.work(
-                lambda: [hub_items.classify(model.tagger, text, parameters) for text in texts],
+                lambda tagger: [hub_items.classify(tagger, text, parameters) for text in texts],
                 sum(map(len, texts)),
             )
         except InputError:

@@ -1,9 +1,9 @@
 """A model whose calls are shared: what several threads ask at one time runs together.
 
 Each request is tagged by the ordinary tagger in a thread of its own; only the runtime below it is
-this one. Whatever a call asks for is cut into windows, and every run of the model takes windows of
-like length from all calls that wait. A window's rows do not depend on what runs beside it (checked
-when a model is packed), so answers are exactly those of the tagger by itself.
+one of these. Every run of the model takes windows of like length from all calls that wait. What the
+model says of a window does not depend on what runs beside it (checked when a model is packed), so
+answers are exactly those of the tagger by itself.
 
 Turns alternate: one goes to the oldest call, the next to the client that had least so far. So a
 long text neither starves short ones nor is starved by them.
@@ -13,7 +13,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import count
 from typing import NamedTuple
@@ -75,7 +74,7 @@ class _Place(NamedTuple):
 
 
 class SharedRuntime:
-    """A runtime that runs the windows of many threads together.
+    """What runs the windows of many threads together.
 
     Args:
         runtime: What runs them.
@@ -103,13 +102,12 @@ class SharedRuntime:
         self._asking = 0
         self._turn = 0
         self._stopped = False
-        self._local = threading.local()
         for number in range(workers):
             threading.Thread(target=self._work, name=f"biospan-run-{number}", daemon=True).start()
 
-    def serving(self, client: Client) -> AbstractContextManager[None]:
-        """Make this thread's calls those of a client, for as long as the context lasts."""
-        return _Serving(self._local, client)
+    def serving(self, client: Client) -> Runtime:
+        """This runtime for the calls of one client, from whatever thread."""
+        return _Served(self, client)
 
     def expect(self, client: Client) -> None:
         """Say that a client is about to ask; a turn waits a little for it."""
@@ -138,13 +136,12 @@ class SharedRuntime:
             if not call.done.done():
                 call.done.set_exception(GivenUpError())
 
-    def run(self, inputs: Mapping[str, Integers]) -> Floats:
+    def run_for(self, client: Client, inputs: Mapping[str, Integers]) -> Floats:
         """See `Runtime.run`.
 
         Raises:
             GivenUpError: If the client was dismissed, or the runtime was stopped.
         """
-        client: Client = getattr(self._local, "client", None) or Client()
         lengths = inputs["mask"].sum(axis=1).tolist()
         rows = range(len(lengths))
         with self._changed:
@@ -251,16 +248,14 @@ class SharedRuntime:
             call.done.set_exception(error)
 
 
-class _Serving(AbstractContextManager[None]):
-    def __init__(self, local: threading.local, client: Client) -> None:
-        self._local = local
+class _Served:
+    def __init__(self, shared: SharedRuntime, client: Client) -> None:
+        self.fingerprint = shared.fingerprint
+        self._shared = shared
         self._client = client
 
-    def __enter__(self) -> None:
-        self._local.client = self._client
-
-    def __exit__(self, *_: object) -> None:
-        self._local.client = None
+    def run(self, inputs: Mapping[str, Integers]) -> Floats:
+        return self._shared.run_for(self._client, inputs)
 
 
 def _fitting(places: Sequence[_Place]) -> list[_Place]:
