@@ -78,7 +78,7 @@ def serve(side: str, threads: int | None) -> None:
             return self._runtime.run(inputs)
 
     if side == "alone":
-        models.SharedRuntime = Alone  # type: ignore[misc]
+        vars(models)["SharedRuntime"] = Alone
     service = Service(lambda: {"default": load(threads=threads)}, Limits())
     import logging
 

@@ -7,6 +7,7 @@ reads no files; `load` is the one exception.
 import importlib.resources
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,6 +72,22 @@ class Tagger:
     def labels(self) -> tuple[str, ...]:
         """The labels that this tagger marks, sorted."""
         return self.config.labels
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """What cuts tokens into pieces; not to be changed."""
+        return self._preparation.tokenizer
+
+    @property
+    def model(self) -> runtime.Runtime:
+        """What runs the encoder."""
+        return self._model
+
+    def with_model(self, model: runtime.Runtime) -> "Tagger":
+        """The same tagger with something else between it and its encoder."""
+        twin = copy(self)
+        twin._model = model
+        return twin
 
     def tag(self, text: str | Document) -> Document:
         """Mark the entities of one text.

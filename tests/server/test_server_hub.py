@@ -114,7 +114,7 @@ def test_a_softmax_model_answers_as_the_pipeline(both: tuple[Tagger, Any], strat
     n_items = 0
     for text in texts(14, 8):
         expected = pipeline(text, aggregation_strategy=strategy)
-        if len(tagger._tokenizer.encode(text).ids) <= MAX_PIECES - 2:  # else it cuts the text off
+        if len(tagger.tokenizer.encode(text).ids) <= MAX_PIECES - 2:  # else it cuts the text off
             got = hub.classify(tagger, text, HubParameters(aggregation_strategy=strategy))
             assert_same(got, expected)
             n_items += len(got)
@@ -150,7 +150,7 @@ def test_without_a_stride_no_piece_of_a_long_text_is_lost(both: tuple[Tagger, An
     text = " ".join(texts(30, 8))
     found = hub.classify(tagger, text, HubParameters(ignore_labels=[]))
     assert [item["index"] for item in found] == list(range(1, len(found) + 1))
-    assert len(found) == len(tagger._tokenizer.encode(text).ids)
+    assert len(found) == len(tagger.tokenizer.encode(text).ids)
     assert found[-1]["end"] == len(text.rstrip())
 
 
@@ -173,7 +173,8 @@ def test_a_crf_gives_its_entities_whatever_the_strategy() -> None:
         assert mine[0]["entity"] == f"B-{entity.label}"
         assert {item["entity"] for item in mine[1:]} <= {f"I-{entity.label}"}
         assert (mine[0]["start"], mine[-1]["end"]) == (entity.start, entity.end)
-    assert len(whole) == sum(len(tagger._tokenizer.encode(entity.text).ids) for entity in entities)
+    lengths = [len(tagger.tokenizer.encode(entity.text).ids) for entity in entities]
+    assert len(whole) == sum(lengths)
 
 
 def test_lone_surrogates_and_empty_texts_are_answered(both: tuple[Tagger, Any]) -> None:

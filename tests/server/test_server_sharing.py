@@ -1,7 +1,6 @@
 """Calls of the model that requests share: the same answers, fewer calls, nobody starved."""
 
 import asyncio
-import copy
 import random
 import threading
 import time
@@ -49,9 +48,7 @@ def gated() -> tuple[Gated, Tagger]:
 
 
 def served(tagger: Tagger, shared: SharedRuntime, client: Client | None = None) -> Tagger:
-    twin = copy.copy(tagger)
-    twin._model = shared.serving(client or Client())
-    return twin
+    return tagger.with_model(shared.serving(client or Client()))
 
 
 def until(condition: Any) -> None:
@@ -65,7 +62,7 @@ def until(condition: Any) -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_answers_are_the_taggers_own_whatever_is_asked_beside(context: str, workers: int) -> None:
     tagger = small_tagger(context=context)
-    shared = SharedRuntime(tagger._model, PAD, workers=workers)
+    shared = SharedRuntime(tagger.model, PAD, workers=workers)
     texts = [*hostile_texts(60, seed=5), *(prose(40, seed) for seed in range(2)), "x " * 500]
     random.Random(1).shuffle(texts)
     with ThreadPoolExecutor(24) as pool:
@@ -136,7 +133,7 @@ def test_a_long_text_does_not_hold_up_short_ones() -> None:
 
 def test_short_texts_do_not_starve_a_long_one() -> None:
     tagger = small_tagger()
-    shared = SharedRuntime(tagger._model, PAD, workers=1)
+    shared = SharedRuntime(tagger.model, PAD, workers=1)
     stop = threading.Event()
 
     def hurry() -> None:
@@ -189,17 +186,21 @@ def test_a_failure_reaches_those_it_concerns_and_work_goes_on() -> None:
     shared.stop()
 
 
-def test_one_client_alone_is_not_made_to_wait_for_others() -> None:
+def test_one_client_alone_is_not_made_to_wait_for_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     tagger = small_tagger()
-    shared = SharedRuntime(tagger._model, PAD)
+    shared = SharedRuntime(tagger.model, PAD)
     client = Client()
     shared.expect(client)
-    waits: list[float | None] = []
+    waits: list[Any] = []
     wait_for = shared._changed.wait_for
-    shared._changed.wait_for = lambda until, timeout=None: (  # type: ignore[method-assign]
-        waits.append(timeout),
-        wait_for(until, timeout),
-    )[1]
+
+    def observed(predicate: Any, timeout: float | None = None) -> Any:
+        waits.append(timeout)
+        return wait_for(predicate, timeout)
+
+    monkeypatch.setattr(shared._changed, "wait_for", observed)
     served(tagger, shared, client).tag("il gene.")
     assert sharing.LINGER_S not in waits
     shared.expect(Client())

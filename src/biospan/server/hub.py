@@ -57,18 +57,18 @@ def _of_pieces(
     for first, last in runs:
         rows = _rows(tagger, text, encoding, first, last)
         found = _pieces(tagger, text, encoding, rows, first)
-        yield aggregation.items(found, strategy, names, tagger._tokenizer)
+        yield aggregation.items(found, strategy, names, tagger.tokenizer)
 
 
 def _encoded(tagger: Tagger, text: str) -> Encoding:
-    return pieces.encode_text(tagger._tokenizer, replace_surrogates(text))
+    return pieces.encode_text(tagger.tokenizer, replace_surrogates(text))
 
 
 def _pieces(
     tagger: Tagger, text: str, encoding: Encoding, rows: Floats, first: int = 0
 ) -> list[aggregation.Piece]:
     """Pieces `first` and those behind it, one for each row."""
-    prefix = getattr(tagger._tokenizer.model, "continuing_subword_prefix", None)
+    prefix = getattr(tagger.tokenizer.model, "continuing_subword_prefix", None)
     exponentials = np.exp(rows - rows.max(axis=1, keepdims=True))
     scores = exponentials / exponentials.sum(axis=1, keepdims=True)
     found = []
@@ -108,7 +108,7 @@ def _rows(
     windows = pieces.plan(0, stretch, tagger.config.max_pieces - 2)
     for number in range(0, len(windows), WINDOWS):
         some = windows[number : number + WINDOWS]
-        pieces.merge(tagger._model.run(tagger.inputs(some, [stretch])), some, [rows])
+        pieces.merge(tagger.model.run(tagger.inputs(some, [stretch])), some, [rows])
     return rows
 
 

@@ -1,7 +1,6 @@
 """A model that many requests use at one time."""
 
 import asyncio
-import copy
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -36,7 +35,7 @@ class SharedModel:
     ) -> None:
         self.name = name
         self._shared = SharedRuntime(
-            tagger._model, tagger.config.pad_id, observe=metrics.call_windows.observe
+            tagger.model, tagger.config.pad_id, observe=metrics.call_windows.observe
         )
         self.tagger = tagger
         self._waiting = waiting
@@ -73,10 +72,7 @@ class SharedModel:
         client = Client()
 
         def run() -> T:
-            # The same tagger but for what runs its graph.
-            tagger = copy.copy(self.tagger)
-            tagger._model = self._shared.serving(client)
-            return task(tagger)
+            return task(self.tagger.with_model(self._shared.serving(client)))
 
         with self._waiting.admitted(characters):
             self._shared.expect(client)
