@@ -8,6 +8,8 @@ import { blocks } from "./document.js";
 
 const SHORT = 14; // letters of a word that is not broken at a hyphen
 
+const LONG = 40; // paragraphs; of more, only those in sight are laid out
+
 export class Reader {
   #article;
   #store;
@@ -56,6 +58,7 @@ export class Reader {
         ? element("div", { class: "section" }, element("h3", { dir: "auto" }, heading), block.node)
         : block.node;
     });
+    this.#article.classList.toggle("is-long", nodes.length > LONG);
     this.#article.replaceChildren(...nodes);
     this.refresh();
   }
