@@ -57,7 +57,7 @@ def mark(page: "Page", text: str) -> "Locator":
 
 def download(page: "Page", format: str, folder: Path) -> Path:
     """Save a format; gives the file."""
-    with page.expect_download() as begun:
+    with page.expect_download(timeout=60_000) as begun:  # the first of spaCy loads spaCy
         page.click(f'#formats [data-format="{format}"]')
     path = folder / begun.value.suggested_filename
     begun.value.save_as(path)

@@ -78,7 +78,7 @@ def test_parts_of_a_long_text_cover_it_and_end_where_paragraphs_do(modules: "Pag
         found = call(modules, "tagging", code, text)
         assert len(found) > 2
         assert "".join(part for _, _, part in found) == text  # a pair that is cut would not join
-        assert max(len(part) for _, _, part in found) <= 18_000
+        assert max(len(part) for _, _, part in found) <= 9_000
         assert [start for start, _, _ in found[1:]] == [end for _, end, _ in found[:-1]]
         if text is paragraphs:
             assert all(part.endswith("\n\n") for _, _, part in found[:-1])

@@ -7,8 +7,8 @@
 
 import { fromServer, inOrder, toJson } from "./document.js";
 
-const WHOLE = 20_000; // units of a text that goes in one piece
-const PART = 12_000; // units of a part of a longer one, and of texts that share a request
+const WHOLE = 12_000; // units of a text that goes in one piece
+const PART = 6_000; // units of a part of a longer one, and of texts that share a request
 const AT_ONCE = 2; // requests
 const CUTS = [/(?:\r\n?|\n)[ \t]*(?:\r\n?|\n)\s*/g, /[\r\n]+/g, /[.?!]\s+/g, /\s+/g];
 
