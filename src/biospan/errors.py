@@ -1,7 +1,7 @@
 """The errors a caller can cause, each with the exit code the command line returns for it.
 
-Messages say what, where, got, and expected or how to mend it. Bugs of ours are not
-`BiospanError`s: they propagate as they are. The exit codes of the command line, from sysexits.h
+Messages say what, where, got, and expected or how to mend it. A bug of ours is no
+`BiospanError`: it propagates as it is. The exit codes of the command line, from sysexits.h
 where it has one:
 
     0    done
