@@ -16,7 +16,7 @@ class Annotator(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Weights, runtime, version, precision, instruction set: all that results depend on."""
+        """What results depend on, such as weights, runtime, version, precision, processor."""
 
     @property
     def labels(self) -> tuple[str, ...]:
