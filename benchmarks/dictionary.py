@@ -51,9 +51,7 @@ def main() -> None:
         before, start = memory(), time.process_time()
         dictionary = Dictionary.read(path)
         seconds = time.process_time() - start
-        print(
-            f"{len(dictionary):,} mentions read in {seconds:.1f} s of one core, {memory() - before:.0f} MB"
-        )
+        print(f"{len(dictionary):,} mentions read in {seconds:.1f} s, {memory() - before:.0f} MB")
     for name, text in (
         ("words of terms", " ".join(rng.choices(known, k=N_WORDS))),
         ("one word", " ".join([known[0]] * N_WORDS)),
