@@ -7,6 +7,7 @@ import zipfile
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 import pytest
 from pages import EXAMPLE, download, mark, marks, tag, until, wait_until_drawn, wait_until_tagged
@@ -256,3 +257,13 @@ def test_downloads_are_json_that_the_schema_allows(page: "Page", tmp_path: Path)
     page.keyboard.press("5")
     line = download(page, "jsonl", tmp_path).read_text(encoding="ascii")
     jsonschema.validate(json.loads(line), json.loads(formats.jsonl.SCHEMA.read_text()))
+
+
+def test_every_link_leads_somewhere(page: "Page") -> None:
+    links = page.eval_on_selector_all("a[href]", "all => all.map((a) => a.getAttribute('href'))")
+    assert "docs/" in links
+    for link in links:
+        if link.startswith("#"):
+            assert page.locator(link).count() == 1
+        else:
+            assert page.request.get(urljoin(page.url, link)).status == 200
