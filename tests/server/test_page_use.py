@@ -115,6 +115,8 @@ def test_mentions_are_counted_sorted_found_and_lead_round_their_places(page: "Pa
         )
     assert places[0] == places[2] != places[1]
     assert page.inner_text("#status") == "1 of 2"
+    ring = "getComputedStyle(document.activeElement).outlineStyle"
+    assert page.evaluate(ring) == "solid"  # also where the mouse has chosen it
     page.click("#mentions-all")
     page.click('#mentions th button[data-key="text"]')
     names = page.locator("#mentions tbody .mention").all_inner_texts()
