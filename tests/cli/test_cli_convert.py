@@ -67,6 +67,7 @@ def test_the_warning_has_counts(
 
 
 def test_bad_records_are_left_out_and_told(run_cli: RunCli, corpus: Path) -> None:
+    pytest.importorskip("pyarrow")
     with corpus.open("ab") as file:
         file.write(b'{"text": 5}\n{"text": "\xff"}\n')
     done = run_cli("convert", corpus, corpus.with_name("b.parquet"))
@@ -114,6 +115,7 @@ def test_nothing_is_written_if_nothing_can_be_read(
 def test_no_half_file_is_left(
     run_cli: RunCli, corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pytest.importorskip("pyarrow")
     def broken(path: Path) -> object:
         yield IL2
         raise OSError(5, "Input/output error")
