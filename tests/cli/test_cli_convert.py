@@ -116,6 +116,7 @@ def test_no_half_file_is_left(
     run_cli: RunCli, corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("pyarrow")
+
     def broken(path: Path) -> object:
         yield IL2
         raise OSError(5, "Input/output error")
