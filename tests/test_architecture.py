@@ -21,7 +21,7 @@ LAYERS = (
     ("model_config",),
     ("tokenizer_check",),
     ("onnx_graph", "precision"),
-    ("model_dir", "runtime", "pieces", "spans"),
+    ("model_dir", "runtime", "pieces", "reading", "spans"),
     ("preparation", "schedule"),
     (
         "tagger",

@@ -305,7 +305,7 @@ MUTANTS: dict[str, tuple[Mutation, str, str]] = {
     "tokenizer that replaces": (
         tokenizer(normalizer={"type": "Replace", "pattern": REGEX, "content": ""}),
         "tokenizer.json",
-        "normalizer: got 'Replace'",
+        "normalizer: got '(a+)+$'",
     ),
     "tokenizer that splits": (
         tokenizer(
@@ -315,7 +315,7 @@ MUTANTS: dict[str, tuple[Mutation, str, str]] = {
             }
         ),
         "tokenizer.json",
-        "pre_tokenizer: got 'Split'",
+        "pre_tokenizer: got '(a+)+$'",
     ),
     "tokenizer with an untyped pattern": (
         tokenizer(normalizer={"type": "Sequence", "normalizers": [{"pattern": REGEX}]}),

@@ -251,3 +251,59 @@ def test_any_entity_tells_its_scheme(lengths: list[int], scheme: Scheme) -> None
     spans = [Span(end - length, end, "DNA") for end, length in zip(ends, lengths, strict=True)]
     assert tags.scheme_of(tags.from_spans(ends[-1] + 1, spans, scheme)) == scheme
     assert tags.scheme_of(["O"]) == "IOB2"
+
+
+@pytest.mark.parametrize(
+    ("names", "scheme", "labels"),
+    [
+        (["O", "B-DNA", "I-DNA"], "IOB2", ("DNA",)),
+        (["I-x", "O", "B-x", "B-y", "I-y"], "IOB2", ("x", "y")),
+        (["B-cell-line", "I-cell-line", "O"], "IOB2", ("cell-line",)),
+        (["O", "B_x", "I_x"], "IOB2", ("x",)),
+        (["O", "S-x", "E-x", "I-x", "B-x"], "IOBES", ("x",)),
+        (["O", "U-x", "L-x", "I-x", "B-x"], "IOBES", ("x",)),
+        (["O", "S-x", "E-x", "M-x", "B-x"], "IOBES", ("x",)),
+        (["x", "O", "y"], "IOB2", ("x", "y")),
+        (["I-x", "O"], "IOB2", ("x",)),
+    ],
+)
+def test_tag_names_of_others_are_understood(
+    names: list[str], scheme: str, labels: tuple[str, ...]
+) -> None:
+    found = tags.columns(names)
+    assert (found.tag_set.scheme, found.tag_set.labels) == (scheme, labels)
+    assert sorted({column for own in found.sources for column in own}) == list(range(len(names)))
+    assert found.sources[0] == (names.index("O"),)
+
+
+def test_of_names_without_prefixes_neighbours_are_one_entity() -> None:
+    found = tags.columns(["x", "O", "y"])
+    assert found.read([0, 0, 2, 1, 0]) == (
+        [tags.Span(0, 2, "x"), tags.Span(2, 3, "y"), tags.Span(4, 5, "x")],
+        True,
+    )
+    names = found.tag_set.names
+    parted = {(names[i], names[j]) for i, j in np.argwhere(found.parts)}
+    assert parted == {(f"{before}-{x}", f"B-{x}") for x in "xy" for before in "BI"}
+    assert not tags.columns(["O", "B-x", "I-x"]).parts.any()
+
+
+def test_iobes_tags_of_pieces_say_how_a_word_begins() -> None:
+    found = tags.columns(["O", "B-x", "I-x", "L-x", "U-x"], by_piece=True)
+    assert found.tag_set.names == ("O", "B-x", "I-x")
+    assert found.sources == ((0,), (1, 4), (2, 3))
+    # A word of several pieces ends its entity at one that is not its first.
+    assert found.read([1, 2, 0]) == ([tags.Span(0, 2, "x")], True)
+
+
+@pytest.mark.parametrize(
+    ("names", "problem"),
+    [
+        (["B-x", "I-x"], "no tag `O`"),
+        (["O", "B-x", "y"], "with and without a prefix"),
+        (["O", "B-x", "I-x", "I-y"], "IOB1"),
+    ],
+)
+def test_tag_names_that_are_none_of_these_are_refused(names: list[str], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        tags.columns(names)

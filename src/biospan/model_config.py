@@ -17,6 +17,9 @@ from biospan.calibration import Calibration
 from biospan.errors import InputError, ModelError
 from biospan.tags import Scheme, TagSet
 
+Decisions = Literal["units", "words"]
+Reading = Literal["units", "text"]
+
 CONFIG = "config.json"
 FORMAT_VERSION = 1
 INPUT_NAMES = ("input_ids", "mask", "token_starts", "shapes")
@@ -51,6 +54,11 @@ class ModelConfig:
         calibration: What makes scores of probabilities; None: they are the model's own.
         activations: Least and greatest number, on training text, of each tensor that the graph
             multiplies by weights, by name; None: not measured, and so no int8.
+        decisions: What gets a tag: `units`, or `words`, which are the given tokens where there are
+            some.
+        reading: What is turned into pieces at a time: each of these by itself, or the `text` of a
+            sentence, as the tokenizer was made for. Then those that share a first piece are one.
+        loses_case: Whether the tokenizer lower-cases on purpose what a cased vocabulary could tell.
         provenance: Any JSON: recipe, seeds, scores, code version.
 
     Raises:
@@ -72,6 +80,9 @@ class ModelConfig:
     end_transitions: tuple[float, ...] | None = None
     calibration: Calibration | None = None
     activations: Mapping[str, tuple[float, float]] | None = field(default=None, hash=False)
+    decisions: Decisions = "units"
+    reading: Reading = "units"
+    loses_case: bool = False
     provenance: Mapping[str, Any] = field(default_factory=dict, hash=False)
     format_version: int = FORMAT_VERSION
 
@@ -210,6 +221,8 @@ def _config_problems(values: Mapping[str, Any]) -> list[str]:
                 found.append(version_problem(value))
         elif not _CONFIG_RULES[name][0](value):
             found.append(f"`{name}`: got {shown(value)}; expected {_CONFIG_RULES[name][1]}")
+    if values.get("reading") == "text" and values.get("context") == "document":
+        found.append("`context`: got `document`; expected `sentence`, as `reading` is `text`")
     if found or not {"labels", "scheme", *_CRF} <= values.keys():
         return found
     fitted = values.get("calibration")
@@ -274,7 +287,8 @@ def is_piece_id(value: Any) -> bool:
     return _is_int(value, 0, 2**31 - 1)
 
 
-_OPTIONAL = {"calibration", "activations"}  # of models that were written before there was one
+# Of models that were written before there was such a field.
+_OPTIONAL = {"calibration", "activations", "decisions", "reading", "loses_case"}
 _CRF = ("transitions", "start_transitions", "end_transitions")
 
 
@@ -307,5 +321,8 @@ _CONFIG_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
         ),
         "pairs of a number and a greater one, by name, or null",
     ),
+    "decisions": (lambda value: value in ("units", "words"), "`units` or `words`"),
+    "reading": (lambda value: value in ("units", "text"), "`units` or `text`"),
+    "loses_case": (lambda value: isinstance(value, bool), "true or false"),
     "provenance": (lambda value: isinstance(value, Mapping), "an object"),
 }

@@ -94,9 +94,9 @@ def encode(
     """
     flat = [[token for sentence in stretch for token in sentence] for stretch in stretches]
     texts = [[QUOTES.get(token.text, token.text) for token in tokens] for tokens in flat]
-    encodings = _encode_batch(tokenizer, texts)
+    encodings = encode_batch(tokenizer, texts)
     return [
-        _stretch(
+        to_stretch(
             np.array(encoding.ids, dtype=np.int64),
             np.fromiter(_shapes(encoding, tokens), dtype=np.int64),
             np.array(encoding.word_ids, dtype=np.int64),
@@ -241,13 +241,14 @@ def _owners(cuts: Sequence[tuple[int, int]], bounds: Integers) -> list[int]:
     return owners
 
 
-def _stretch(
+def to_stretch(
     ids: Integers,
     shapes: Integers,
     token_of: Integers,
     sentence_ends: Integers,
     unk_and_limit: tuple[int, int],
 ) -> Stretch:
+    """Pieces with the token that each belongs to, as a stretch; see `encode`."""
     unk, limit = unk_and_limit
     n_tokens = int(sentence_ends[-1]) if len(sentence_ends) else 0
     counts = np.bincount(token_of, minlength=n_tokens)
@@ -274,9 +275,18 @@ def encode_text(tokenizer: Tokenizer, text: str) -> Encoding:
     return _guarded(lambda: tokenizer.encode(text, add_special_tokens=False))
 
 
-def _encode_batch(tokenizer: Tokenizer, token_lists: list[list[str]]) -> list[Encoding]:
+def encode_batch(
+    tokenizer: Tokenizer, texts: Sequence[str] | list[list[str]], *, pretokenized: bool = True
+) -> list[Encoding]:
+    """Encode texts, or lists of tokens, without special pieces.
+
+    Raises:
+        InputError: If the tokenizer fails on the text.
+    """
     return _guarded(
-        lambda: tokenizer.encode_batch(token_lists, is_pretokenized=True, add_special_tokens=False)
+        lambda: tokenizer.encode_batch(
+            texts, is_pretokenized=pretokenized, add_special_tokens=False
+        )
     )
 
 

@@ -13,6 +13,8 @@ from tokenizers import Tokenizer
 
 from biospan import highlight, pieces, segment
 from biospan.document import Document, Passage, Sentence
+from biospan.model_config import Decisions, Reading
+from biospan.reading import Offsets, read, units
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,12 +43,16 @@ class Preparation:
         special: Numbers of the special pieces.
         limit: Pieces of one token that are kept.
         context: What a window may be cut from.
+        decisions: What gets a tag; see `reading.units`.
+        reading: What is turned into pieces at a time.
     """
 
     tokenizer: Tokenizer
     special: pieces.Special
     limit: int
     context: Literal["sentence", "document"]
+    decisions: Decisions = "units"
+    reading: Reading = "units"
 
     def apply(self, documents: Sequence[Document]) -> list[Prepared]:
         """Segment documents and turn them into pieces.
@@ -55,10 +61,15 @@ class Preparation:
             InputError: If the tokenizer fails on a text.
         """
         segmented = [_segmented(document) for document in documents]
-        units = [[_units(document.text, s) for s in document.sentences()] for document in segmented]
+        found = [
+            [units(document.text, sentence, self.decisions) for sentence in document.sentences()]
+            for document in segmented
+        ]
+        if self.reading == "text":
+            return [self._as_text(*item) for item in zip(segmented, found, strict=True)]
         texts: list[list[list[pieces.Token]]] = []
         counts = []
-        for document, sentences in zip(segmented, units, strict=True):
+        for document, sentences in zip(segmented, found, strict=True):
             stretches = self._stretches(document, [offsets for offsets, _ in sentences])
             counts.append(len(stretches))
             texts.extend(stretches)
@@ -70,8 +81,21 @@ class Preparation:
                 [joined for _, joined in sentences],
                 [next(encoded) for _ in range(count)],
             )
-            for document, sentences, count in zip(segmented, units, counts, strict=True)
+            for document, sentences, count in zip(segmented, found, counts, strict=True)
         ]
+
+    def _as_text(
+        self, document: Document, decided: list[tuple[Offsets, NDArray[np.bool_]]]
+    ) -> Prepared:
+        clean = highlight.replace_surrogates(document.text)
+        sentences = list(zip(document.sentences(), decided, strict=True))
+        found = list(read(self.tokenizer, clean, sentences, self.special.unk, self.limit))
+        return Prepared(
+            document,
+            [item.offsets for item in found],
+            [item.joined for item in found],
+            [item.stretch for item in found],
+        )
 
     def _stretches(
         self, document: Document, offsets: list[list[tuple[int, int]]]
@@ -109,22 +133,3 @@ def _segmented(document: Document) -> Document:
         )
         for passage in passages
     )
-
-
-def _units(text: str, sentence: Sentence) -> tuple[list[tuple[int, int]], NDArray[np.bool_]]:
-    """Offsets of a sentence's units, and which of them are joined to the unit before.
-
-    Units are what is decided on, whether tokens are given or not; given tokens only say where an
-    entity may begin and end.
-    """
-    if not sentence.tokens:
-        offsets = segment.token_spans(text, sentence.start, sentence.end)
-        return offsets, np.zeros(len(offsets), dtype=np.bool_)
-    offsets, joined = [], []
-    for token in sentence.tokens:
-        units = segment.token_spans(text, token.start, token.end)
-        if len(units) == 0 or token.text in pieces.QUOTES:
-            units = [(token.start, token.end)]
-        offsets += units
-        joined += [False] + [True] * (len(units) - 1)
-    return offsets, np.array(joined, dtype=np.bool_)

@@ -75,6 +75,10 @@ _LOOK_BACK = 40
 # Combining marks are no `\w`: those that modify letters of any script, by block.
 _MARKS = r"\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
 _TOKEN = re.compile(rf"\w[\w{_MARKS}]*|[^\w\s]")
+# The same for the tokenizers library, whose `\w` has combining marks and not all digits.
+_ONIGURUMA_MARKS = re.sub(r"\\u([0-9a-f]{4})", r"\\x{\1}", _MARKS)
+_W = r"\p{L}\p{N}_"
+UNIT_PATTERN = rf"[{_W}][{_W}{_ONIGURUMA_MARKS}]*|[^{_W}\s\x1c-\x1f]"
 
 
 def sentence_spans(text: str) -> list[tuple[int, int]]:

@@ -56,6 +56,8 @@ class Tagger:
             self._special,
             limit=max(1, self._capacity // 8),
             context=config.context,
+            decisions=config.decisions,
+            reading=config.reading,
         )
         self._tag_set = tag_set = config.tag_set
         if config.transitions is None:

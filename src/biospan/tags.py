@@ -7,6 +7,7 @@ half-open token indices with a label. Sequences are one sentence each: no entity
 Schemes: IOB2 (Tjong Kim Sang and Veenstra, 1999) and IOBES (also called BILOU).
 """
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -296,3 +297,92 @@ def align(sentences: Sequence[Sequence[tuple[int, int]]], entities: Iterable[Ent
         home = sentence_of[first]
         spans[home].append(Span(first - first_of[home], last - first_of[home], entity.label))
     return Alignment(spans, widened, overlapping, homeless)
+
+
+# Prefixes of tags elsewhere: BILOU and BMES are other names for IOBES.
+_FOREIGN = {"B": "B", "I": "I", "E": "E", "S": "S", "L": "E", "U": "S", "M": "I"}
+_PREFIXED = re.compile(rf"([{''.join(_FOREIGN)}])[-_](.+)")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Where our tags are among the columns of a model that was trained elsewhere.
+
+    Attributes:
+        tag_set: Our tags.
+        sources: For each of our tags, the columns that mean it; none: the model never says it.
+        merging: Labels that it has without prefixes (IO): neighbours are one entity.
+    """
+
+    tag_set: TagSet
+    sources: tuple[tuple[int, ...], ...]
+    merging: frozenset[str]
+
+    @property
+    def parts(self) -> NDArray[np.bool_]:
+        """Where the column would part what the model cannot part. Shape (n_tags, n_tags)."""
+        labels = [split(name)[1] for name in self.tag_set.names]
+        opens = list(zip(labels, self.tag_set.starts.tolist(), strict=True))
+        return np.array(
+            [[new and row == own and own in self.merging for own, new in opens] for row in labels]
+        )
+
+    def read(self, columns: Sequence[int]) -> tuple[list[Span], bool]:
+        """Entities of the model's own best columns, and whether they are a legal sequence."""
+        names = self.tag_set.names
+        tags: list[str] = []
+        for column in columns:
+            named = next(names[i] for i, own in enumerate(self.sources) if column in own)
+            label = split(named)[1]
+            goes_on = label in self.merging and bool(tags) and split(tags[-1])[1] == label
+            tags.append(f"I-{label}" if goes_on else named)
+        scheme = self.tag_set.scheme
+        return to_spans(tags, scheme), not problems(tags, scheme)
+
+
+# What a piece opens or goes on with: the end of an entity may be any piece of a word.
+_BY_PIECE = {"S": "B", "E": "I"}
+
+
+def columns(names: Sequence[str], *, by_piece: bool = False) -> Columns:
+    """Understand the tag names of a model that was trained elsewhere, by their numbers.
+
+    IOB2, IOBES and its other names are known by their prefixes; names without prefixes are IO.
+
+    Args:
+        names: Of each column.
+        by_piece: Whether every piece has a tag, so that an entity that IOBES ends at some piece may
+            begin and end in one word. Such tags are read as IOB2.
+
+    Raises:
+        ValueError: If that is not what they are; the message says which are not.
+    """
+    found: dict[tuple[str, str], list[int]] = {}
+    parsed = [None if name == OUTSIDE else _PREFIXED.fullmatch(name) for name in names]
+    others = [name for name in names if name != OUTSIDE]
+    bare = [n for n, match in zip(names, parsed, strict=True) if not match and n != OUTSIDE]
+    if len(others) == len(names):
+        raise ValueError(f"no tag `{OUTSIDE}` among {', '.join(names)}")
+    if bare and len(bare) < len(others):
+        raise ValueError(f"tags with and without a prefix: {', '.join(others)}")
+    for number, (name, match) in enumerate(zip(names, parsed, strict=True)):
+        prefix, label = (_FOREIGN[match[1]], match[2]) if match else ("I", name)
+        prefix = _BY_PIECE.get(prefix, prefix) if by_piece else prefix
+        key = (OUTSIDE, "") if name == OUTSIDE else (prefix, label)
+        found.setdefault(key, []).append(number)
+    prefixes = {prefix for prefix, _ in found} - {OUTSIDE}
+    scheme: Scheme = "IOB2" if prefixes <= _SCHEMES["IOB2"].keys() else "IOBES"
+    labels = sorted({label for _, label in found} - {""})
+    opened = {label for prefix, label in found if prefix in ("B", "S")}
+    merging = frozenset(labels) - opened
+    if merging and (opened or scheme == "IOBES"):
+        raise ValueError(
+            f"no tag opens {', '.join(sorted(merging))}, but tags open others: is it IOB1?"
+        )
+    tag_set = TagSet(tuple(labels), scheme)
+    sources = []
+    for name in tag_set.names:
+        prefix, label = split(name)
+        key = ("I", label) if label in merging else (prefix, label)
+        sources.append(tuple(found.get(key, ())))
+    return Columns(tag_set, tuple(sources), merging)

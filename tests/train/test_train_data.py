@@ -381,3 +381,29 @@ def test_gold_and_taught_examples_are_in_batches_of_their_own() -> None:
     kinds = [{mixed[i].marginals is None for i in batch} for batch in order]
     assert all(len(kind) == 1 for kind in kinds)
     assert sorted(i for batch in order for i in batch) == list(range(len(mixed)))
+
+
+def test_behind_the_cut_nothing_is_learned_and_that_is_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    from biospan.train import data
+
+    text = "il gene " * 40 + ". The gene of il."
+    tagger = small_tagger(max_pieces=32)
+    (whole,) = tagger.prepare([Document(text)])
+    n_units = [len(units) for units in whole.offsets]
+    windows = data.examples(tagger, [Document(text)])
+    cut = data.examples(tagger, [Document(text)], overlong="cut")
+    assert len(windows) > len(cut) == len(n_units)
+    decided = [int((example.tag_ids != data.IGNORED).sum()) for example in cut]
+    fits = [min(n, 30 // 1) for n in n_units]
+    assert all(0 < own <= most for own, most in zip(decided, fits, strict=True))
+    for example, n in zip(cut, n_units, strict=True):
+        window = example.window
+        assert (window.first, window.own_first) == (0, 0)
+        ends = [*example.stretch.token_starts[1:].tolist(), len(example.stretch.ids)]
+        assert ends[window.last - 1] <= 30
+        assert window.last == n or ends[window.last] > 30
+    lost = sum(n_units) - sum(decided)
+    assert lost > 0
+    assert f"{lost} units behind the cut" in caplog.text

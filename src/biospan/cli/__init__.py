@@ -24,6 +24,8 @@ from biospan.cli import (
     evaluate,
     export,
     fetch,
+    hub,
+    import_model,
     pretrain,
     rate_test,
     report,
@@ -78,6 +80,8 @@ app.command("corpus")(corpus.corpus)
 app.command("fetch")(fetch.fetch)
 app.command("train")(train.train)
 app.command("export")(export.export)
+app.command("hub")(hub.hub)
+app.command("import")(import_model.import_model)
 app.command("pretrain")(pretrain.pretrain)
 app.command("teach")(teach.teach)
 app.command("search")(search.search)

@@ -12,6 +12,9 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from biospan.errors import ConfigError, MissingInputError, nearest
 
+Casing = Literal["tokenizer", "keep", "lower"]
+Overlong = Literal["windows", "cut"]
+
 # Lowest and highest allowed value of a key, both allowed themselves.
 Ranges = Mapping[str, tuple[float, float]]
 
@@ -35,11 +38,18 @@ class TrainConfig:
             from, so that settings can be judged on more than the development split.
         calibration_documents: This many training documents, chosen by yet another hash, are not
             learned from; export fits the calibration of scores to them. 0 for no calibration.
-        encoder: Hub name, folder, or `package:NAME/FOLDER` for weights in a Python package.
-        tokens: Drop the corpus's own tokens for `units`, or keep those `given`. Decisions are on
-            units either way; given tokens bound the entities.
+        encoder: Hub name, folder, or `package:NAME/FOLDER` for weights in a Python package;
+            `biospan hub` makes a folder of a pinned revision.
+        casing: What becomes of capitals: what the encoder's own `tokenizer` does, which is refused
+            if it throws away what the vocabulary has; `keep` them; or `lower`, whatever it has.
+        tokens: Drop the corpus's own tokens for `units`, or keep those `given`, which bound the
+            entities.
+        decisions: What gets a tag: `units`, also inside of given tokens, or `words`: the given
+            tokens, and in raw text what is most like them.
         context: Cut windows from a `sentence` or from the whole `document`.
         max_pieces: Pieces of a window, special pieces included.
+        overlong: What is learned of what does not fit in a window: all of it, in `windows` that
+            overlap, or what is before the `cut`. Scores always count all of it.
         scheme: `IOB2` or `IOBES`.
         head: `softmax` decides on each token by itself, `crf` on the whole sentence.
         epochs: Passes over the training split.
@@ -47,7 +57,7 @@ class TrainConfig:
         learning_rate: Peak of AdamW's rate, for every weight but a CRF's transitions.
         crf_learning_rate: Peak of the rate of a CRF's transitions, which see few gradients.
         warmup_ratio: Share of all steps over which the rate rises; it falls linearly after.
-        weight_decay: Decoupled; not for biases and normalisation.
+        weight_decay: Decoupled; not for biases and normalisation. With 0 it is plain Adam.
         dropout: Before the head, and in the encoder's hidden layers.
         attention_dropout: Of attention weights.
         hidden_tokens: Share of the tokens that are hidden from the encoder in a training step, so
@@ -73,9 +83,12 @@ class TrainConfig:
     train_documents: int = 0
     judged_documents: int = 0
     calibration_documents: int = 0
+    casing: Casing = "tokenizer"
     tokens: Literal["units", "given"] = "units"
+    decisions: Literal["units", "words"] = "units"
     context: Literal["sentence", "document"] = "sentence"
     max_pieces: int = 256
+    overlong: Overlong = "windows"
     scheme: Literal["IOB2", "IOBES"] = "IOB2"
     head: Literal["softmax", "crf"] = "softmax"
     epochs: int = 5

@@ -24,7 +24,7 @@ from biospan.model_config import LABEL_PATTERN, is_label
 from biospan.preparation import Prepared
 from biospan.tagger import Tagger
 from biospan.train import taught
-from biospan.train.config import TrainConfig
+from biospan.train.config import Overlong, TrainConfig
 from biospan.train.crf import Sequences
 
 logger = logging.getLogger(__name__)
@@ -158,12 +158,14 @@ def checksum(documents: Sequence[Document]) -> str:
     return digest.hexdigest()
 
 
-def examples(tagger: Tagger, documents: Sequence[Document]) -> list[Example]:
+def examples(
+    tagger: Tagger, documents: Sequence[Document], *, overlong: Overlong = "windows"
+) -> list[Example]:
     """All windows of the documents with the tags of their tokens; losses are logged once."""
     config = tagger.config
     tag_set = config.tag_set
     found = []
-    lost = widened = total = 0
+    lost = widened = total = cut = 0
     for item in tagger.prepare(documents):
         aligned = tags.align(item.offsets, item.document.entities)
         lost += aligned.lost
@@ -174,10 +176,14 @@ def examples(tagger: Tagger, documents: Sequence[Document]) -> list[Example]:
             for offsets, spans in zip(item.offsets, aligned.spans, strict=True)
             for tag_id in tag_set.encode(len(offsets), spans)
         ]
-        for stretch, window, own, mine in _windows(item, config.max_pieces):
+        for stretch, window, own, mine in _windows(item, config.max_pieces, overlong):
             tag_ids = np.full(window.last - window.first, IGNORED, dtype=np.int64)
             tag_ids[mine] = ids[own]
             found.append(Example(stretch, window, tag_ids))
+            if overlong == "cut":
+                cut += len(stretch.token_starts) - window.last
+    if cut:
+        logger.warning("%d units behind the cut of long sentences are not learned", cut)
     if lost or widened:
         logger.warning(
             "%d of %d entities cannot be placed on tokens and are not learned; %d are widened "
@@ -213,16 +219,26 @@ def taught_examples(tagger: Tagger, folder: str) -> list[Example]:
 
 
 def _windows(
-    item: Prepared, max_pieces: int
+    item: Prepared, max_pieces: int, overlong: Overlong = "windows"
 ) -> Iterator[tuple[pieces.Stretch, pieces.Window, slice, slice]]:
     """Windows of a document, with the rows they own: among the document's and among their own."""
     first = 0
     for index, stretch in enumerate(item.stretches):
-        for window in pieces.plan(index, stretch, max_pieces - 2):
+        windows = pieces.plan(index, stretch, max_pieces - 2)
+        if overlong == "cut" and len(windows) > 1:
+            windows = [_cut(index, stretch, max_pieces - 2)]
+        for window in windows:
             own = slice(first + window.own_first, first + window.own_last)
             mine = slice(window.own_first - window.first, window.own_last - window.first)
             yield stretch, window, own, mine
         first += len(stretch.token_starts)
+
+
+def _cut(index: int, stretch: pieces.Stretch, capacity: int) -> pieces.Window:
+    """The tokens of a stretch that fit in one window, from its first on."""
+    ends = np.append(stretch.token_starts[1:], len(stretch.ids))
+    fits = int(np.searchsorted(ends, capacity, side="right"))
+    return pieces.Window(index, 0, fits, 0, fits)
 
 
 def epoch_order(

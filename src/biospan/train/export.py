@@ -19,6 +19,7 @@ import onnx
 import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from torch import nn
 
 from biospan.calibration import Calibration
 from biospan.corpora import CORPORA, read_corpus
@@ -32,7 +33,6 @@ from biospan.scoring import evaluate
 from biospan.tagger import Tagger
 from biospan.train import activations, calibrate, card, data, sources
 from biospan.train.config import TrainConfig
-from biospan.train.model import EncoderTagger
 from biospan.train.record import code_version
 from biospan.train.run import Run
 
@@ -76,7 +76,7 @@ def export(run: Run, folder: str | Path) -> Gates:
     Raises:
         ModelError: If a gate is not passed; nothing is written then.
     """
-    graph = to_onnx(run.model)
+    graph = to_onnx(run.model, run.model.inputs)
     exported = _tagger(run, graph)
     difference = _export_gate(run.tagger(), exported, run.dev)
     packed_graph = pack(graph, run.config.pack)
@@ -131,8 +131,8 @@ def _mentions(
     return {kind: level.to_dict() for kind, level in levels.items()}
 
 
-def to_onnx(model: EncoderTagger) -> bytes:
-    """The model as a single-file fp32 graph with named inputs and one output, `emissions`."""
+def to_onnx(model: nn.Module, inputs: Sequence[str]) -> bytes:
+    """A model as a single-file fp32 graph with these inputs and one output, `emissions`."""
     model.eval()
     example = {
         "input_ids": torch.ones((2, 7), dtype=torch.int64),
@@ -153,10 +153,10 @@ def to_onnx(model: EncoderTagger) -> bytes:
         warnings.simplefilter("ignore")  # about libraries that this graph does not use
         program = torch.onnx.export(
             model,
-            kwargs={name: example[name] for name in model.inputs},
-            input_names=list(model.inputs),
+            kwargs={name: example[name] for name in inputs},
+            input_names=list(inputs),
             output_names=["emissions"],
-            dynamic_shapes={name: shapes[name] for name in model.inputs},
+            dynamic_shapes={name: shapes[name] for name in inputs},
             opset_version=_OPSET,
             dynamo=True,
             verbose=False,

@@ -105,7 +105,7 @@ class _Training:
         self._config = config = run.config
         self._tagger = run.tagger()  # for windows and arrays; it decides on nothing
         self._mask_id = _mask_id(run.tokenizer) if config.hidden_tokens else 0
-        self._examples = data.examples(self._tagger, run.train)
+        self._examples = data.examples(self._tagger, run.train, overlong=config.overlong)
         self._taught = data.taught_examples(self._tagger, config.taught) if config.taught else []
         self._steps = [len(self._order(epoch)) for epoch in range(1, config.epochs + 1)]
         self._n_steps = sum(self._steps)

@@ -20,8 +20,11 @@ from biospan import pieces
 from biospan.errors import ConfigError
 from biospan.model_config import INPUT_NAMES, REQUIRED_INPUTS
 from biospan.tags import TagSet
+from biospan.train.casing import with_casing
+from biospan.train.config import Casing
 from biospan.train.crf import Crf, Sequences
 from biospan.train.data import IGNORED, Batch
+from biospan.train.hub import PICKLED_WEIGHTS
 
 
 class EncoderTagger(nn.Module):
@@ -158,8 +161,12 @@ class Encoder(NamedTuple):
     special_ids: dict[str, int]
 
 
-def load_encoder(config: EncoderRecipe) -> Encoder:
-    """The recipe's encoder, in fp32.
+def load_encoder(config: EncoderRecipe, casing: Casing = "tokenizer") -> Encoder:
+    """The recipe's encoder, in fp32; weights that would have to be unpickled are not loaded.
+
+    Args:
+        config: The recipe.
+        casing: What its tokenizer is to do with capitals.
 
     Raises:
         ConfigError: If it cannot be found, its tokenizer is not a fast one or lacks a special
@@ -171,24 +178,37 @@ def load_encoder(config: EncoderRecipe) -> Encoder:
         settings = AutoConfig.from_pretrained(source, trust_remote_code=False)
         _set_dropout(settings, config)
         encoder = AutoModel.from_pretrained(
-            source, config=settings, attn_implementation="eager", dtype=torch.float32
+            source,
+            config=settings,
+            attn_implementation="eager",
+            dtype=torch.float32,
+            use_safetensors=True,
         )
     except (OSError, ValueError) as error:
-        raise ConfigError(f"encoder `{config.encoder}` cannot be loaded: {error}") from error
+        hint = ""
+        if (Path(source) / PICKLED_WEIGHTS).is_file():
+            hint = f". `biospan hub {config.encoder} NEW_FOLDER --convert-weights` converts them"
+        raise ConfigError(f"encoder `{config.encoder}` cannot be loaded: {error}{hint}") from error
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         raise ConfigError(f"encoder `{config.encoder}` has no fast tokenizer, expected one")
-    longest = _longest_window(encoder) or config.max_pieces
+    longest = longest_window(encoder) or config.max_pieces
     if config.max_pieces > longest:
         raise ConfigError(
             f"`max_pieces` is {config.max_pieces}; encoder `{config.encoder}` takes {longest}"
         )
     backend.no_truncation()
     backend.no_padding()
-    return Encoder(encoder, backend, _special_ids(tokenizer, config.encoder))
+    backend = with_casing(backend, casing)
+    return Encoder(encoder, backend, special_ids(tokenizer, config.encoder))
 
 
-def _special_ids(tokenizer: Any, name: str) -> dict[str, int]:
+def special_ids(tokenizer: Any, name: str) -> dict[str, int]:
+    """Numbers of a tokenizer's special pieces, as a model directory names them.
+
+    Raises:
+        ConfigError: If it lacks one.
+    """
     kinds = ("cls", "sep", "pad", "unk")
     ids: dict[str, Any] = {
         f"{kind}_id": getattr(tokenizer, f"{kind}_token_id", None) for kind in kinds
@@ -211,7 +231,7 @@ def _set_dropout(settings: Any, config: EncoderRecipe) -> None:
         setattr(settings, name, rates[name])
 
 
-def _longest_window(encoder: Any) -> int | None:
+def longest_window(encoder: Any) -> int | None:
     """Pieces that the encoder has positions for; None if they are not counted."""
     longest = getattr(encoder.config, "max_position_embeddings", None)
     table = getattr(getattr(encoder, "embeddings", None), "position_embeddings", None)

@@ -19,7 +19,7 @@ from biospan.errors import MissingInputError
 from biospan.model_config import ModelConfig
 from biospan.tagger import Tagger
 from biospan.tags import TagSet
-from biospan.tokenizer_check import check_tokenizer
+from biospan.tokenizer_check import check_tokenizer, loses_case
 from biospan.train import data, parallel, speed
 from biospan.train import record as records
 from biospan.train.config import TrainConfig
@@ -66,7 +66,7 @@ def start(config: TrainConfig, processes: Processes) -> Run:
     if config.threads:
         torch.set_num_threads(config.threads)
     train, dev = data.read_documents(config)
-    encoder = load_encoder(config)
+    encoder = load_encoder(config, config.casing)
     labels = {entity.label for document in train for entity in document.entities}
     tag_set = TagSet(tuple(sorted(labels)), config.scheme)
     model = EncoderTagger(encoder.module, tag_set, dropout=config.dropout, head=config.head)
@@ -117,6 +117,8 @@ def _model_config(config: TrainConfig, model: EncoderTagger, encoder: Encoder) -
         sep_id=special["sep_id"],
         pad_id=special["pad_id"],
         unk_id=special["unk_id"],
+        decisions=config.decisions,
+        loses_case=config.casing == "lower" and loses_case(encoder.tokenizer.to_str().encode()),
     )
 
 
