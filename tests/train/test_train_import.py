@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from published import ENTITIES, KINDS, Kind, build
+from published import ENTITIES, KINDS, SENTENCES, Kind, build
 
 import biospan
 from biospan.document import Document, Passage, Sentence
@@ -140,7 +140,6 @@ def test_entities_are_those_of_the_pipeline(models: Callable[[str], Path], tmp_p
     import transformers
 
     from biospan.train import hub, import_hf
-    from biospan.train.parity import SENTENCES
 
     folder = models("roberta")
     import_hf.import_model(hub.find(str(folder)), tmp_path / "m", options(KINDS["roberta"]))
@@ -201,8 +200,8 @@ def test_columns_without_names_need_some(
     done = run_cli(*plain, "--labels", named)
     assert done.code == 0, done.err
     assert "as transformers on 12 sentences" in done.out
-    tagged = biospan.load(tmp_path / "m").tag("a source of glucocorticoid receptor.")
-    assert [entity.label for entity in tagged.entities] == ["protein"]
+    tagged = biospan.load(tmp_path / "m").tag(SENTENCES[0])
+    assert [entity.label for entity in tagged.entities] == ["protein", "cell"]
     record = biospan.load(tmp_path / "m").config.provenance["imported"]
     assert record["files"].keys() >= {"config.json", "model.safetensors"}
     assert record["options"]["labels"]["LABEL_0"] in own
