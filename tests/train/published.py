@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from tokenizers import processors as post
 
 from biospan.formats.genia import genia_tokens
-from biospan.train.parity import SENTENCES
+from biospan.train.sentences import SENTENCES
 
 ENTITIES = re.compile(
     r"(?P<protein>glucocorticoid receptor|NF-kappa B|TNF-α|IκBα|c-Jun|CD25|INTERLEUKIN-10|il-3)|"

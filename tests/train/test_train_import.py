@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from published import ENTITIES, KINDS, SENTENCES, Kind, build
+from published import ENTITIES, KINDS, Kind, build
 
 import biospan
 from biospan.document import Document, Passage, Sentence
 from biospan.errors import ConfigError, ModelError
+from biospan.train.sentences import SENTENCES
 from conftest import Outcome
 
 pytestmark = pytest.mark.usefixtures("needs_train")

@@ -26,6 +26,7 @@ from biospan.corpora import CORPORA, read_corpus
 from biospan.document import Document, Entity
 from biospan.errors import MissingInputError, ModelError
 from biospan.exposure import mentions
+from biospan.model_config import REQUIRED_INPUTS
 from biospan.model_dir import write_model_dir
 from biospan.precision import Range
 from biospan.runtime import open_runtime
@@ -131,7 +132,7 @@ def _mentions(
     return {kind: level.to_dict() for kind, level in levels.items()}
 
 
-def to_onnx(model: nn.Module, inputs: Sequence[str]) -> bytes:
+def to_onnx(model: nn.Module, inputs: Sequence[str] = REQUIRED_INPUTS) -> bytes:
     """A model as a single-file fp32 graph with these inputs and one output, `emissions`."""
     model.eval()
     example = {
