@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=None)
     parser.add_argument("--path", type=Path, default=None, help="the folder of the corpus")
     arguments = parser.parse_args()
-    tagger = load(arguments.model)
+    tagger = load(arguments.model, engine="onnxruntime")  # the same numbers on every machine
     print("| " + " | ".join(HEADER) + " |\n|" + "---|" * len(HEADER))
     for form in ("jnlpba", "jnlpba-text"):
         gold = read_corpus(form, "dev", path=arguments.path)

@@ -160,7 +160,11 @@ def test_what_cannot_be_tagged_goes_to_the_error_handler(
             failed = {ERROR_KEY: "no"} if text == "b" else {}
             yield Document(text).with_metadata(**failed)
 
+    def tag(self: Tagger, text: str) -> Document:
+        raise InputError("no")
+
     monkeypatch.setattr(Tagger, "tag_many", tag_many)
+    monkeypatch.setattr(Tagger, "tag", tag)
     nlp = make()
     with pytest.raises(InputError, match="no"):
         list(nlp.pipe(["a", "b"]))

@@ -42,7 +42,7 @@ COLOURS = {label: PALETTE[number][0] for label, number in FIXED_COLOURS.items()}
     assigns=["doc.ents", "doc.spans"],
     default_config={
         "model": None,
-        "engine": "onnxruntime",
+        "engine": "auto",
         "threads": None,
         "spans_key": None,
         "alignment": "expand",
