@@ -5,7 +5,8 @@
 The other server is the same program with the same threads, except that each request runs the model
 by itself. For sentences and for abstracts of JNLPBA's development split it prints
 
-- capacity: what 16 clients that ask again at once get answered, in requests a second;
+- capacity: what 16 clients that ask again at once get answered, in requests a second, and the
+  processor time that the server spent on each, which other work on the machine changes less;
 - at 70 % of the smaller capacity, requests that begin when they are due, whether or not earlier
   ones were answered (open loop): the median and the 99th percentile from due time to answer;
 - the median of a single client that asks again at once.
@@ -29,12 +30,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 ROUNDS = 3
 CLIENTS = 16
 LOAD = 0.7
 SIDES = ("shared", "alone")
+FIGURES = ("capacity", "cpu", "p50", "p99", "single")
 
 
 def main() -> None:
@@ -52,9 +55,9 @@ def main() -> None:
         return
     texts = {"sentences": sentences(), "abstracts": abstracts()}
     with server("shared", arguments.threads) as shared, server("alone", arguments.threads) as alone:
-        ports = {"shared": shared, "alone": alone}
+        sides = {"shared": shared, "alone": alone}
         for kind, some in texts.items():
-            measured = asyncio.run(measure(ports, some, arguments))
+            measured = asyncio.run(measure(sides, some, arguments))
             print_rows(kind, measured)
 
 
@@ -88,8 +91,8 @@ def serve(side: str, threads: int | None) -> None:
 
 
 @contextmanager
-def server(side: str, threads: int | None) -> Iterator[int]:
-    """A server as a process; gives its port when it is ready."""
+def server(side: str, threads: int | None) -> Iterator[tuple[int, psutil.Process]]:
+    """A server as a process; gives its port, and itself, when it is ready."""
     command = [sys.executable, __file__, "--serve", side]
     command += ["--threads", str(threads)] if threads else []
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
@@ -98,7 +101,7 @@ def server(side: str, threads: int | None) -> Iterator[int]:
         found = next(filter(None, (re.search(r":(\d+)$", line.strip()) for line in process.stderr)))
         port = int(found[1])
         asyncio.run(until_ready(port))
-        yield port
+        yield port, psutil.Process(process.pid)
     finally:
         process.terminate()
         process.wait()
@@ -204,18 +207,22 @@ async def open_loop(port: int, texts: list[str], rate: float, seconds: float) ->
 
 
 async def measure(
-    ports: Mapping[str, int], texts: list[str], arguments: Any
+    servers: Mapping[str, tuple[int, psutil.Process]], texts: list[str], arguments: Any
 ) -> dict[str, dict[str, list[float]]]:
     """For each server and figure, its value in each round."""
     random.Random(0).shuffle(texts)
     found: dict[str, dict[str, list[float]]] = {
-        side: {"capacity": [], "single": [], "p50": [], "p99": []} for side in SIDES
+        side: {"capacity": [], "cpu": [], "single": [], "p50": [], "p99": []} for side in SIDES
     }
+    ports = {side: port for side, (port, _) in servers.items()}
     for port in ports.values():
         await closed_loop(port, texts, CLIENTS, 2.0)
     for _ in range(arguments.rounds):
         for side, port in ports.items():
+            before = sum(servers[side][1].cpu_times()[:2])
             took = await closed_loop(port, texts, CLIENTS, arguments.seconds)
+            spent = sum(servers[side][1].cpu_times()[:2]) - before
+            found[side]["cpu"].append(spent / max(1, len(took)))
             found[side]["capacity"].append(len(took) / arguments.seconds)
         for side, port in ports.items():
             took = await closed_loop(port, texts, 1, arguments.seconds)
@@ -230,22 +237,22 @@ async def measure(
 
 def print_rows(kind: str, found: dict[str, dict[str, list[float]]]) -> None:
     """One row of a Markdown table for each server, and the ratios."""
-    print(f"\n| {kind} | requests/s | p50 at 70 % | p99 at 70 % | p50 of one client |")
-    print("|---|---|---|---|---|")
+    print(
+        f"\n| {kind} | requests/s | CPU for each | p50 at 70 % | p99 at 70 % | p50 of one client |"
+    )
+    print("|---|---|---|---|---|---|")
     for side in SIDES:
-        capacity, p50, p99, single = (
-            statistics.median(found[side][name]) for name in ("capacity", "p50", "p99", "single")
-        )
+        capacity, cpu, p50, p99, single = (statistics.median(found[side][name]) for name in FIGURES)
         print(
-            f"| {side} | {capacity:.1f} | {1000 * p50:.0f} ms | {1000 * p99:.0f} ms "
-            f"| {1000 * single:.1f} ms |"
+            f"| {side} | {capacity:.1f} | {1000 * cpu:.1f} ms "
+            f"| {1000 * p50:.0f} ms | {1000 * p99:.0f} ms | {1000 * single:.1f} ms |"
         )
     ratios = [
         statistics.median(
             mine / other
             for mine, other in zip(found["shared"][name], found["alone"][name], strict=True)
         )
-        for name in ("capacity", "p50", "p99", "single")
+        for name in FIGURES
     ]
     print("| shared / alone | " + " | ".join(f"{ratio:.2f}" for ratio in ratios) + " |")
 
