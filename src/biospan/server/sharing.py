@@ -27,7 +27,7 @@ Floats = NDArray[np.float32]
 
 RUN_PIECES = 512  # of one run, padding included: no turn takes long
 # What padding may cost: a run of its own costs as much as about so many pieces of one window.
-SPREAD = 12
+SPREAD = 4
 LINGER_S = 0.002  # how long a turn waits for those who are about to ask
 
 
