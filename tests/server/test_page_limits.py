@@ -97,12 +97,18 @@ def test_a_page_that_opens_before_the_server_is_ready_waits_for_it(
     page: "Page", watch: "Watch"
 ) -> None:
     watch.expect("Failed to load resource", "answer: 503")
-    page.route("**/v1/labels", Refusing(503, 1, headers={"Retry-After": "1"}, json={}))
+    page.route("**/v1/labels", Refusing(503, 2, headers={"Retry-After": "1"}, json={}))
     page.reload()
     page.fill("#text", TEXT)
     page.click("#submit")
     wait_until_tagged(page)
-    assert ("NF-kappa B", "protein") in marks(page)
+    found = marks(page)
+    assert ("NF-kappa B", "protein") in found
+    page.locator("#article .mark").first.focus()
+    page.keyboard.press("Delete")
+    page.click("#undo")
+    assert marks(page) == found
+    assert page.is_disabled("#undo")  # the key was heard once, though two were waiting
 
 
 def test_without_the_server_the_text_stays_and_can_be_sent_later(

@@ -21,6 +21,7 @@ import { showTips } from "./tip.js";
 
 const store = new Store();
 const api = new Api({ onWait: waiting });
+let connecting = null; // the promise of what follows
 let about = null; // models, limits and formats of the server
 let labels = [];
 let known = looks(labels);
@@ -164,12 +165,18 @@ function again(documents) {
 /** Whether the server has told about itself; shows why not, and how to try again. */
 async function connected(act) {
   try {
-    if (!about) await connect();
+    connecting ??= connect();
+    await connecting;
     return true;
   } catch (error) {
+    connecting = null;
     problem(error, [{ name: "Try again", act }]);
     return false;
   }
+}
+
+function connectNow() {
+  connected(connectNow);
 }
 
 function problem(error, actions = []) {
@@ -236,4 +243,4 @@ store.addEventListener("history", () => {
 addEventListener("beforeunload", (event) => {
   if (store.isUnsaved) event.preventDefault();
 });
-connected(() => connected(() => {}));
+connectNow();
