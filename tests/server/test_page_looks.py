@@ -122,7 +122,7 @@ def test_the_theme_follows_the_system_until_it_is_chosen(new_page: "Callable[...
     page.emulate_media(color_scheme="light")
     light = page.evaluate(colour)
     assert dark != light
-    assert page.get_attribute("#theme", "aria-pressed") == "false"
+    until(page, "document.querySelector('#theme').ariaPressed === 'false'", seconds=5)
     page.click("#theme")
     assert page.evaluate(colour) == dark
     assert page.get_attribute("#theme", "aria-pressed") == "true"
