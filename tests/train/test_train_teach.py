@@ -72,7 +72,7 @@ def test_a_model_directory_teaches_as_the_run_that_it_came_from(
         teach.teach(recipe, tmp_path / folder)
         read = taught.read(tmp_path / folder, names)
         said.append(np.concatenate([rows for item in read for rows in item.marginals]))
-    np.testing.assert_allclose(*said, atol=2e-2)  # weights in a directory have 8 bits
+    np.testing.assert_allclose(said[0], said[1], atol=2e-2)  # weights in a directory have 8 bits
 
 
 def test_two_teachers_count_the_same() -> None:

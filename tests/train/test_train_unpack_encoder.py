@@ -26,8 +26,8 @@ def test_an_encoder_taken_out_of_a_model_directory_gives_the_emissions_of_the_mo
 
     trained = restore(tiny_run)
     export.export(trained, tmp_path / "model")
-    command = [sys.executable, SCRIPT, tmp_path / "model", tmp_path / "encoder", "--heads", "2"]
-    run(command, check=True, capture_output=True)
+    command = [sys.executable, str(SCRIPT), str(tmp_path / "model"), str(tmp_path / "encoder")]
+    run([*command, "--heads", "2"], check=True, capture_output=True)
     encoder = AutoModel.from_pretrained(tmp_path / "encoder", attn_implementation="eager").eval()
     ids = torch.arange(1, 13).reshape(2, 6)
     with torch.inference_mode():
