@@ -43,6 +43,16 @@ if unknown := _REQUIRED - {"data", "spacy", "wheel", "browser", *_EXTRAS}:
     )
 
 
+# Modules that import the server as a whole; without its extra there is nothing to import.
+_NO_SERVER = "serve" not in _REQUIRED and importlib.util.find_spec("fastapi") is None
+collect_ignore_glob = ["server/test_server_*.py"] if _NO_SERVER else []
+
+
+def pytest_report_header() -> str:
+    """Say what is left out."""
+    return "tests of the server: left out, no extra `serve`" if _NO_SERVER else ""
+
+
 def skip_or_fail(what: str, reason: str, *, whole_module: bool = False) -> NoReturn:
     """Skip the test, or fail it where BIOSPAN_REQUIRE names what is missing."""
     if what in _REQUIRED:
