@@ -29,7 +29,7 @@ def corpus(tmp_path: Path) -> Path:
 
 
 def load(model: Path | None, runtime: str, threads: int) -> Tagger:
-    assert (model, runtime, threads) == (None, "onnxruntime", 1)
+    assert (model, runtime, threads) == (None, "auto", 1)
     return small_tagger()
 
 

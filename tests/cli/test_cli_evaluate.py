@@ -158,7 +158,7 @@ def test_gold_alone_is_tagged_on_its_tokens_or_its_text(
     expected = scoring.evaluate(documents, tagger.tag_many(documents))
     done = run_cli("evaluate", gold, "--model", "folder", "--save", saved, "--json")
     assert json.loads(done.out) == expected.to_dict()
-    assert asked == [(Path("folder"), "onnxruntime")]
+    assert asked == [(Path("folder"), "auto")]
     kept = run_cli("evaluate", saved / "gold.jsonl", saved / "predicted.jsonl", "--json")
     assert kept.out == done.out
 
