@@ -106,7 +106,7 @@ def _opinion(
 def _teacher(folder: str, precision: str) -> Tagger:
     """What a finished run chose, or the model of a model directory as it is."""
     if (Path(folder) / MANIFEST).is_file():
-        return load(folder)
+        return load(folder, engine="onnxruntime")  # in float32, as runs are
     return restore(folder).tagger(precision)
 
 
