@@ -156,7 +156,8 @@ def test_entities_are_those_of_the_pipeline(models: Callable[[str], Path], tmp_p
         }
         marked = {(e.start, e.end, e.label) for e in tagger.tag(one_sentence(text)).entities}
         same, total = same + len(expected & marked), total + len(expected | marked)
-    assert same >= 0.8 * total > 8  # its words are not ours, and it has no rule for `I` after `O`
+    # Its words are not ours, and it has no rule for `I` after `O`.
+    assert 3 * same >= 2 * total > 20
 
 
 def test_a_long_sentence_is_read_to_its_end(models: Callable[[str], Path], tmp_path: Path) -> None:
