@@ -39,7 +39,7 @@ def exported(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     folder = tmp_path_factory.mktemp("exported") / "model"
     with pytest.MonkeyPatch.context() as patch:
         graph = export.to_onnx(run.model, run.model.inputs)
-        patch.setattr(export, "to_onnx", lambda model: graph)
+        patch.setattr(export, "to_onnx", lambda model, inputs: graph)
         patch.setattr(export, "MIN_PACKED_SIZE", 512)  # everything in this model is small
         yield Exported(run, folder, export.export(run, folder), graph)
 
