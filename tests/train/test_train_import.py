@@ -120,7 +120,7 @@ def first_piece(encoding: Any, text: str, start: int, end: int) -> int:
         if (piece := encoding.char_to_token(0, place)) is not None
     )
     before = encoding.token_to_chars(0, first - 1) if first > 1 else None
-    if before is not None and not text[before.start : before.end].strip():
+    if before is not None and before.end == start and text[before.start : before.end].isspace():
         return int(first) - 1
     return int(first)
 
