@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from biospan.errors import ConfigError, MissingDependencyError, ModelError
-from biospan.runtime import OnnxRuntime, OpenVino, Runtime, open_runtime
+from biospan.runtime import OnnxRuntime, OpenVino, Runtime, choose, open_runtime
 from conftest import skip_or_fail
 
 try:
@@ -232,6 +232,11 @@ def run_python(code: str, home: Path) -> str:
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
     return done.stdout
+
+
+def test_nothing_is_rounded_by_default_that_no_export_has_measured() -> None:
+    assert choose(has_int8=True).engine == "onnxruntime-int8"
+    assert choose(has_int8=False).engine == "onnxruntime"
 
 
 def test_importing_the_module_loads_no_runtime(tmp_path: Path) -> None:
