@@ -57,6 +57,7 @@ def mark(page: "Page", text: str) -> "Locator":
 
 def download(page: "Page", format: str, folder: Path) -> Path:
     """Save a format; gives the file."""
+    page.wait_for_timeout(110)  # Chromium drops what a page saves beyond ten files a second
     with page.expect_download(timeout=60_000) as begun:  # the first of spaCy loads spaCy
         page.click(f'#formats [data-format="{format}"]')
     path = folder / begun.value.suggested_filename

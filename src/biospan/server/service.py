@@ -67,20 +67,23 @@ class Service:
         Raises:
             Problem: 503.
         """
-        if self.state == "starting":
-            raise wait(503, "starting", "the models are being loaded")
         if self.state == "draining":
             raise wait(503, "draining", "the server is about to stop", 5)
+        self._check_loaded()
+
+    def _check_loaded(self) -> None:
+        if self.state == "starting":
+            raise wait(503, "starting", "the models are being loaded")
         if self.state == "failed" or any(model.broken for model in self.models.values()):
             raise wait(503, "failed", "a model failed", 60)
 
     def model(self, name: str | None) -> SharedModel:
-        """A model by its name, the first one for None.
+        """A model by its name, the first one for None; for what is in flight while draining too.
 
         Raises:
-            Problem: 422 if there is no such model.
+            Problem: 503 if there are no models, 422 if there is no such model.
         """
-        self.check_ready()
+        self._check_loaded()
         if name is None:
             name = next(iter(self.models))
         if name not in self.models:
