@@ -33,6 +33,13 @@ def test_batches_have_every_window_once_and_little_padding() -> None:
     assert used >= 0.95 * run
 
 
+def test_few_windows_are_padded_no_more_than_a_call_is_worth() -> None:
+    made = stretches([10, 11, 12, 30, 50, 51])
+    windows = [w for index, s in enumerate(made) for w in pieces.plan(index, s, 510)]
+    found = list(schedule.batches(windows, made))
+    assert [[window.stretch for window in batch] for batch in found] == [[0, 1, 2], [3], [4, 5]]
+
+
 def test_a_window_larger_than_a_batch_is_one() -> None:
     made = stretches([schedule.BATCH_PIECES * 2])
     window = pieces.Window(0, 0, schedule.BATCH_PIECES * 2, 0, schedule.BATCH_PIECES * 2)

@@ -265,8 +265,9 @@ def available(*, has_int8: bool) -> list[str]:
 def choose(*, has_int8: bool) -> Choice:
     """The fastest engine among those whose cost in accuracy is known to be next to nothing.
 
-    That is int8 where an export measured what it costs, and else float32: the other roundings
-    were measured on our own models alone. The figures are in `docs/performance.md`.
+    That is int8 where an export measured what it costs, and else float32. It is ONNX Runtime's
+    int8: in OpenVINO's, which is faster on some processors, an entity depends on what else is in
+    its batch. The figures are in `docs/performance.md`.
 
     Args:
         has_int8: Whether the model can be run in int8.

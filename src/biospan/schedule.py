@@ -20,8 +20,9 @@ LOOK_AHEAD = 131_072
 # Pieces of one call of the model, padding included: enough to keep the cores busy, few enough
 # for its activations to stay in their caches.
 BATCH_PIECES = 2_048
-# A batch of this many pieces takes no window that would make more than this share of it padding.
-_ENOUGH_PIECES, _MOST_PADDING = 256, 0.05
+# A batch takes no window that would make more than this share of it padding, unless the padding
+# costs less than the call that it spares: about as much as this many pieces.
+_MOST_PADDING, _CALL_PIECES = 0.05, 16
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -51,7 +52,7 @@ def batches(
     used = 0  # pieces, without padding
     for size, window in sized:
         run = size * (len(batch) + 1)
-        is_wasteful = used >= _ENOUGH_PIECES and used + size < (1 - _MOST_PADDING) * run
+        is_wasteful = run - used - size > max(_MOST_PADDING * run, _CALL_PIECES)
         if batch and (run > BATCH_PIECES or is_wasteful):
             yield batch
             batch, used = [], 0
