@@ -14,6 +14,10 @@ text, and so costs nothing but the files.
 
 prints the memory of all processes while that many abstracts are annotated, with the bundled model
 or the stand-in.
+
+    python benchmarks/corpus.py --resume 1000
+
+prints how long a job with that many shards takes, all but a few of them done, until it goes on.
 """
 
 import argparse
@@ -23,6 +27,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
 from itertools import cycle, islice
@@ -33,8 +38,10 @@ import psutil
 from biospan import jobs
 from biospan.corpora import read_corpus
 from biospan.document import Document, Entity
+from biospan.errors import StoppedError
 from biospan.jobs import Execution, Progress, Settings
 from biospan.jobs.settings import Annotator
+from machine import commit, processor
 
 ROUNDS = 3
 SETTINGS = ((1, 1), (2, 1), (1, 2))  # workers, threads of each
@@ -53,10 +60,16 @@ def main() -> None:
     parser.add_argument("--format", choices=jobs.FORMATS, default="parquet")
     parser.add_argument("--memory", type=int, default=0, help="abstracts to watch the memory for")
     parser.add_argument("--stand-in", action="store_true", help="a stand-in, with --memory")
+    parser.add_argument(
+        "--resume", type=int, default=0, help="shards of a job that is gone on with"
+    )
     arguments = parser.parse_args()
+    print(f"{processor()}, commit {commit()}\n")
     with tempfile.TemporaryDirectory() as folder:
         if arguments.memory:
             watch_memory(arguments, Path(folder))
+        elif arguments.resume:
+            time_resume(arguments, Path(folder))
         else:
             compare_speed(arguments, Path(folder))
 
@@ -104,6 +117,35 @@ def watch_memory(arguments: argparse.Namespace, folder: Path) -> None:
     model = FixedOutput if arguments.stand_in else load
     settings = Settings(load=model, format=arguments.format, shard_size=1000)
     jobs.annotate([folder / "corpus"], folder / "out", settings, Execution(on_progress=tell))
+
+
+def time_resume(arguments: argparse.Namespace, folder: Path) -> None:
+    """Stop a job near its end, and print the seconds until the same call has new shards done."""
+    write_pubmed(folder / "corpus", 10 * arguments.resume)
+    settings = Settings(load=FixedOutput, format=arguments.format, shard_size=10)
+    done: list[int] = []
+
+    def note(progress: Progress) -> None:
+        if progress.planned:
+            done.append(progress.n_done)
+
+    def is_near_the_end() -> bool:
+        return bool(done) and done[-1] > 9.9 * arguments.resume
+
+    execution = Execution(on_progress=note, should_stop=is_near_the_end)
+    with suppress(StoppedError):
+        jobs.annotate([folder / "corpus"], folder / "out", settings, execution)
+    done.clear()
+    times: list[float] = []
+    began = time.perf_counter()
+
+    def clock(progress: Progress) -> None:
+        note(progress)
+        times.append(time.perf_counter() - began)
+
+    jobs.annotate([folder / "corpus"], folder / "out", settings, Execution(on_progress=clock))
+    print(f"{done[0]:,} of {10 * arguments.resume:,} records were done; it went on after")
+    print(f"{times[0]:.2f} s, and had the next shard after {times[1]:.2f} s")
 
 
 def run(

