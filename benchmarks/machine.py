@@ -29,7 +29,7 @@ def processor() -> str:
 
 def commit() -> str:
     """The commit that is measured."""
-    command = ["git", "describe", "--always", "--dirty"]
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 

@@ -4,26 +4,42 @@
 
 Processor time of one thread: how often others interrupt it makes no difference. The steps run one
 after the other here; in use, the model of one group runs beside the other steps of its neighbours.
+A second table has the model's own time by kind of operation, as ONNX Runtime's profiler has it.
 """
 
 import argparse
+import json
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from biospan import calibration, decode, pieces, preparation, read_corpus, schedule, segment, spans
+import biospan
+from biospan import (
+    calibration,
+    decode,
+    pieces,
+    precision,
+    preparation,
+    read_corpus,
+    schedule,
+    segment,
+    spans,
+)
 from biospan import tagger as tagging
 from biospan.document import Document
+from biospan.model_dir import load_model_dir
 from machine import PIECE_FLOP, commit, processor
 
 # Function by step, in the module that calls it; steps inside of others come first.
 STEPS: tuple[tuple[str, Any, str], ...] = (
     ("sentences and units", segment, "sentence_spans"),
     ("sentences and units", segment, "token_spans"),
-    ("tokenizer", pieces, "_encode_batch"),
+    ("tokenizer", pieces, "encode_batch"),
     ("pieces, shapes, stretches", preparation.Preparation, "apply"),
     ("windows and batches", pieces, "plan"),
     ("padded arrays", pieces, "to_inputs"),
@@ -91,6 +107,41 @@ def main() -> None:
     print(f"\n{n_used / len(texts):.0f} pieces an abstract; {padding:.1%} of {n_run:,} padding")
     speed = n_run * PIECE_FLOP / clock.spent["model"] / 1e9
     print(f"the model: {speed:.0f} GFLOP (or as many in int8) a processor second")
+    if "onnxruntime" in tagger.fingerprint:
+        print_operations(is_int8="int8" in tagger.fingerprint)
+
+
+def print_operations(*, is_int8: bool) -> None:
+    """The share of each kind of operation in a batch of 32 windows of 32 pieces."""
+    import onnxruntime
+
+    files = load_model_dir(Path(biospan.__file__).parent / "models" / "default")
+    ranges = files.config.activations
+    onnx = precision.int8(files.onnx, ranges or {}) if is_int8 else precision.compact(files.onnx)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.enable_profiling = True
+    shape = (32, 32)
+    made = {
+        "input_ids": np.random.default_rng(0).integers(1000, 20_000, shape),
+        "mask": np.ones(shape, np.int64),
+        "token_starts": np.tile(np.arange(shape[1]), (shape[0], 1)),
+        "shapes": np.zeros(shape, np.int64),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        options.profile_file_prefix = f"{folder}/profile"
+        session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+        for _ in range(30):
+            session.run(None, {name: made[name] for name in files.config.inputs})
+        events = json.loads(Path(session.end_profiling()).read_text())
+    spent: dict[str, float] = defaultdict(float)
+    for event in events:
+        if event["cat"] == "Node" and event["name"].endswith("_kernel_time"):
+            spent[event["args"]["op_name"]] += event["dur"]
+    whole = sum(spent.values())
+    print("\n| operation | share of the model |\n|---|---|")
+    for name, time_spent in sorted(spent.items(), key=lambda item: -item[1])[:10]:
+        print(f"| {name} | {time_spent / whole:.1%} |")
 
 
 def count_pieces(tagger: tagging.Tagger, clock: Clock) -> tuple[list[int], list[int]]:

@@ -91,7 +91,7 @@ def model_rate(
     shape = (n_windows, n_pieces)
     made: dict[str, NDArray[np.int64]] = {
         "input_ids": rng.integers(1000, 20_000, shape),
-        "attention_mask": np.ones(shape, np.int64),
+        "mask": np.ones(shape, np.int64),
         "token_starts": np.tile(np.arange(n_pieces), (n_windows, 1)),
     }
     inputs = {name: made.get(name, np.zeros(shape, np.int64)) for name in names}
