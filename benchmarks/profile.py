@@ -33,6 +33,7 @@ from biospan import (
 from biospan import tagger as tagging
 from biospan.document import Document
 from biospan.model_dir import load_model_dir
+from biospan.runtime import SLOW_FUSIONS
 from machine import PIECE_FLOP, commit, processor
 
 # Function by step, in the module that calls it; steps inside of others come first.
@@ -130,7 +131,9 @@ def print_operations(*, is_int8: bool) -> None:
     }
     with tempfile.TemporaryDirectory() as folder:
         options.profile_file_prefix = f"{folder}/profile"
-        session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+        onnx, options, providers=["CPUExecutionProvider"], disabled_optimizers=SLOW_FUSIONS
+    )
         for _ in range(30):
             session.run(None, {name: made[name] for name in files.config.inputs})
         events = json.loads(Path(session.end_profiling()).read_text())

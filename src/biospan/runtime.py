@@ -35,6 +35,9 @@ _ENGINES: dict[str, tuple[str, Precision]] = {
 ENGINES = (AUTO, *_ENGINES)
 
 OUTPUT = "emissions"
+# Of ONNX Runtime 1.32: joined into one step these take a fourth of the model's time longer than
+# one after the other (`benchmarks/profile.py`).
+SLOW_FUSIONS = ("SkipLayerNormFusion", "BiasGeluFusion")
 TOKEN_STARTS = "token_starts"  # noqa: S105 - the one input with a column for each token
 # What decides which kernels a runtime picks, and so the last bits of its sums.
 _CPU_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16")
@@ -111,7 +114,10 @@ class OnnxRuntime:
         # Its errors share no base class but Exception.
         try:
             self._session = onnxruntime.InferenceSession(
-                onnx, options, providers=["CPUExecutionProvider"]
+                onnx,
+                options,
+                providers=["CPUExecutionProvider"],
+                disabled_optimizers=SLOW_FUSIONS,
             )
         except Exception as error:
             raise ModelError(f"{GRAPH}: ONNX Runtime cannot load it: {_brief(error)}") from error
