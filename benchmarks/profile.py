@@ -132,8 +132,8 @@ def print_operations(*, is_int8: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         options.profile_file_prefix = f"{folder}/profile"
         session = onnxruntime.InferenceSession(
-        onnx, options, providers=["CPUExecutionProvider"], disabled_optimizers=SLOW_FUSIONS
-    )
+            onnx, options, providers=["CPUExecutionProvider"], disabled_optimizers=SLOW_FUSIONS
+        )
         for _ in range(30):
             session.run(None, {name: made[name] for name in files.config.inputs})
         events = json.loads(Path(session.end_profiling()).read_text())

@@ -171,8 +171,11 @@ def draw(
     axes.set_xlabel("multiplications and additions for each byte")
     axes.set_ylabel("GFLOP a processor second")
     axes.set_title(title, fontsize=8)
-    axes.grid(which="both", alpha=0.2)
-    axes.legend(title="points: 12, 32, 128, 512, 2,048 pieces")
+    axes.set_yticks([50, 100, 200, 400, 800], ["50", "100", "200", "400", "800"], minor=False)
+    axes.set_yticks([], minor=True)
+    axes.set_xticks([3, 10, 30, 100, 300, 1000], ["3", "10", "30", "100", "300", "1000"])
+    axes.grid(alpha=0.2)
+    axes.legend(title="points: 12, 32, 128, 512, 2,048 pieces", loc="lower right")
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
