@@ -22,7 +22,7 @@ SMALL = {
 def test_it_runs_on_little(
     name: str, jnlpba_dir: Path, needs_train: None, needs_serve: None, tmp_path: Path
 ) -> None:
-    command = [sys.executable, BENCHMARKS / f"{name}.py", *SMALL[name].split()]
+    command = [sys.executable, str(BENCHMARKS / f"{name}.py"), *SMALL[name].split()]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "\n|---" in done.stdout
