@@ -128,6 +128,8 @@ def _weight(graph: Graph, node: Node) -> NDArray[np.float32] | None:
     """The weight of a multiplication, expanded; None if that is no stored matrix."""
     name = node.inputs[1]
     plain = graph.weights.get(name)
+    if plain is None:
+        plain = _stored_half(graph, name)
     if plain is not None:
         return plain if plain.ndim == 2 and plain.dtype == np.float32 else None
     stored = _stored(graph, name)
@@ -135,6 +137,17 @@ def _weight(graph: Graph, node: Node) -> NDArray[np.float32] | None:
         return None
     whole, scales, shape = stored
     return np.asarray((whole.astype(np.float32) * scales).reshape(shape))
+
+
+def _stored_half(graph: Graph, name: str) -> NDArray[np.float32] | None:
+    """A weight in half precision that the graph expands, as `export` stores it; expanded."""
+    for node in graph.nodes:
+        if node.op == "Cast" and name in node.outputs:
+            half = graph.weights.get(node.inputs[0])
+            return (
+                half.astype(np.float32) if half is not None and half.dtype == np.float16 else None
+            )
+    return None
 
 
 def _stored(

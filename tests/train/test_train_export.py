@@ -114,6 +114,24 @@ def test_fp32_is_not_packed(exported: Exported) -> None:
     assert pack(exported.graph, "fp32") is exported.graph
 
 
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_weights_that_are_stored_otherwise_run_in_int8_as_well(
+    exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str
+) -> None:
+    from biospan.train import export
+
+    monkeypatch.setattr(export, "MAX_F1_LOSS", 1.0)
+    run = exported.run
+    config = dataclasses.replace(run.config, pack=precision)
+    gates = export.export(dataclasses.replace(run, config=config), tmp_path / "model")
+    assert gates.packed_f1 == pytest.approx(gates.unpacked_f1, abs=1e-3)
+    tagger = biospan.load(tmp_path / "model")
+    measured = tagger.config.activations
+    assert measured is not None
+    assert measured.keys() == biospan.load(exported.folder).config.activations.keys()
+    assert " int8 " in tagger.fingerprint
+
+
 @pytest.mark.parametrize("shape", [(64, 8), (3, 128), (5, 384), (1, 100)])
 def test_int8_is_within_half_a_step_of_every_weight(shape: tuple[int, int]) -> None:
     """Rounding to 255 levels of the block's largest value, by the definition of it."""

@@ -145,6 +145,9 @@ def _protocol(limits: Limits) -> type[asyncio.Protocol]:
                 for part in (head, h11.Data(data=bytes(answer.body)), h11.EndOfMessage()):
                     self.transport.write(self.conn.send(part) or b"")
             self.transport.close()
+            if self.cycle:  # the request whose body this was has had its answer
+                self.cycle.disconnected = True
+                self.cycle.message_event.set()
 
         def _await_head(self) -> None:
             if self._head_timer is None:
