@@ -267,6 +267,21 @@ def test_pubtators_export_keeps_journal_and_identifiers(caplog: pytest.LogCaptur
     assert "2 x further infon of an annotation, 1 x relation" in record.getMessage()
 
 
+ODD_XML = (
+    '<document infons="1" passages="2"><id>1</id><passages>3</passages><infons>4</infons>'
+    '<passage infons="5" annotations="6"><annotations>7</annotations><offset>0</offset>'
+    '<text>IL-2</text><annotation id="T1" locations="8"><infon key="type">protein</infon>'
+    '<location offset="0" length="4"/><text>IL-2</text></annotation></passage></document>'
+)
+
+
+def test_attributes_and_elements_never_stand_in_for_lists(tmp_path: Path) -> None:
+    path = tmp_path / "a.bioc.xml"
+    path.write_text(f"<collection>{ODD_XML}</collection>")
+    (document,) = bioc_xml.read(path)
+    assert [(e.text, e.label) for e in document.entities] == [("IL-2", "protein")]
+
+
 @pytest.mark.parametrize(
     ("value", "reason"),
     [

@@ -99,6 +99,18 @@ def test_missing_parts_are_errors_or_warnings(
     assert "1 texts have no `.ann`" in caplog.text
 
 
+def test_annotations_without_their_text_are_rejected_alone(tmp_path: Path) -> None:
+    put(tmp_path, "a", "x")
+    (tmp_path / "b.ann").write_text("")
+    for path in (tmp_path, tmp_path / "b.ann"):
+        *rest, last = brat.records(path)
+        assert isinstance(last, Rejected)
+        assert "b.txt" in last.reason
+        assert len(rest) == (path == tmp_path)
+    with pytest.raises(MissingInputError):
+        next(iter(brat.records(tmp_path / "c")))
+
+
 def test_a_stream_takes_one_document() -> None:
     stream = io.StringIO()
     brat.write([document("IL-2\ngene", (0, 9, "DNA"), (0, 4, "RNA"))], stream)

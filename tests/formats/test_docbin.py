@@ -125,6 +125,24 @@ def test_what_was_changed_in_spacy_counts(tmp_path: Path) -> None:
     )
 
 
+def test_spans_without_text_or_label_are_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    doc = spacy.blank("en")("IL-2 gene")
+    doc.spans["mine"] = [doc[0:1], tokens.Span(doc, 1, 1, "DNA"), tokens.Span(doc, 0, 2, "DNA")]
+    (read,) = docbin.read(put(tmp_path / "a.spacy", doc))
+    assert [(e.text, e.label) for e in read.entities] == [(doc[0:2].text, "DNA")]
+    assert "2 spans without text or label" in caplog.text
+
+
+def test_what_is_nested_deeply_is_rejected_alone(tmp_path: Path) -> None:
+    bad, good = spacy.blank("en")("one"), spacy.blank("en")("two")
+    bad.user_data[docbin.KEY] = "[" * 100_000
+    first, second = docbin.records(put(tmp_path / "a.spacy", bad, good))
+    assert isinstance(first, Rejected)
+    assert isinstance(second, Document)
+
+
 def test_a_broken_document_is_rejected_alone(tmp_path: Path) -> None:
     first, second = docs([MARKED, Document("x", "8")])
     first.user_data["biospan"] = '{"id": 7}'

@@ -75,6 +75,12 @@ def test_an_article_has_all_its_identifiers() -> None:
     }
 
 
+def test_an_abstract_inside_of_a_body_is_read(tmp_path: Path) -> None:
+    path = put(tmp_path, "<abstract><title>Brief</title><p>IL-2.</p></abstract><p>After.</p>")
+    (document,) = formats.read(path)
+    assert [text for _, _, text in passages(document)][-3:] == ["Brief", "IL-2.", "After."]
+
+
 def test_articles_of_a_set_are_read_or_rejected_one_by_one() -> None:
     first, broken, unknown, empty, headless, last = formats.records(DATA / "set.xml")
     assert isinstance(first, Document)

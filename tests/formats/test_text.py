@@ -88,6 +88,12 @@ def test_an_output_is_packed_by_its_name_and_always_to_the_same_bytes(tmp_path: 
     assert paths[0].read_bytes()[4:8] == bytes(4)  # where gzip has the time
 
 
+def test_packed_bytes_do_not_depend_on_the_name(tmp_path: Path) -> None:
+    write(tmp_path / "a.jsonl.gz")
+    write(tmp_path / "another.gz")
+    assert (tmp_path / "a.jsonl.gz").read_bytes() == (tmp_path / "another.gz").read_bytes()
+
+
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
 def test_an_output_that_cannot_be_created_is_named(tmp_path: Path, name: str) -> None:
     with pytest.raises(OutputError, match=rf"none/{name}: cannot be written: No such file"):

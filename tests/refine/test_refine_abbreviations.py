@@ -53,6 +53,8 @@ def test_definitions_are_found(text: str, short: str, long: str) -> None:
         "values (P < 0.05)",
         "IL-2 (IL-2)",
         "We saw it. (IL-2)",
+        "in islet (β+) cells",
+        "of a receptor (α′) chain",
         "",
     ],
 )

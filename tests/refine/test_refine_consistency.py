@@ -31,6 +31,21 @@ def test_what_is_marked_twice_is_marked_everywhere() -> None:
     assert mark_repeats(done) == done
 
 
+def test_mentions_that_cannot_be_looked_for_are_left_as_they_are() -> None:
+    long = "-".join("abcdefgh" * 9)
+    text = f"{long} + {long} + {long}"
+    places = [n for n in range(len(text)) if text.startswith(long, n)][:2]
+    signs = [n for n in range(len(text)) if text.startswith("+", n)]
+    document = Document(text).with_entities(
+        [
+            *(Entity(n, n + len(long), "protein", long) for n in places),
+            *(Entity(n, n + 1, "protein", "+") for n in signs),
+        ]
+    )
+    assert mark_repeats(document) == document
+    assert unify_labels(document) == document
+
+
 def test_a_mention_in_the_middle_of_a_given_token_is_none() -> None:
     text = "A and A-B, A"
     marks = [Entity(n, n + 1, "protein", "A", 0.5) for n in (0, 11)]

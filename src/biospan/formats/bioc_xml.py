@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 ROOT = "collection"
 _PARTS = ("passage", "sentence", "annotation", "relation", "location")
+_LISTS = tuple(f"{part}s" for part in _PARTS)
 # What XML 1.0 has no place for, not even escaped (section 2.2, Char).
 _FORBIDDEN = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # A parser makes newlines of `\r`, and spaces of white space in attributes, if they are not escaped.
@@ -84,7 +85,7 @@ def _record(record: xml.Cut, path: Path | str, notes: Counter[str]) -> Record:
         size = xml.MAX_RECORD >> 20
         return Rejected(where, f"the file ends inside it, or it has more than {size} MiB")
     try:
-        document, found = to_document({"passages": []} | _data(xml.parse(record.content)))
+        document, found = to_document(_data(xml.parse(record.content)))
     except InputError as error:
         return Rejected(where, str(error))
     notes.update(found)
@@ -95,15 +96,18 @@ def _data(element: Element, depth: int = 0) -> dict[str, Any]:
     """An element in the form that BioC JSON has."""
     if depth > 4:  # document, passage, sentence, annotation, location
         raise InputError("elements are nested deeper than in BioC")
-    data: dict[str, Any] = dict(element.attrib)
+    lists: dict[str, Any] = {}
+    infons: dict[str, str] = {}
+    texts = {}
     for child in element:
         if child.tag in _PARTS:
-            data.setdefault(f"{child.tag}s", []).append(_data(child, depth + 1))
+            lists.setdefault(f"{child.tag}s", []).append(_data(child, depth + 1))
         elif child.tag == "infon":
-            data.setdefault("infons", {})[child.get("key", "")] = "".join(child.itertext())
+            infons[child.get("key", "")] = "".join(child.itertext())
         else:
-            data[child.tag] = "".join(child.itertext())
-    return data
+            texts[child.tag] = "".join(child.itertext())
+    # Attributes and other elements never stand in for lists, whatever they are called.
+    return {**element.attrib, **texts, **{key: [] for key in _LISTS}, **lists, "infons": infons}
 
 
 def _document(data: Mapping[str, Any]) -> Iterator[str]:

@@ -61,18 +61,21 @@ def read(path: Path | str) -> Iterator[Document]:
 
 
 def records(path: Path | str) -> Iterator[Record]:
-    """Read documents one by one, and go on after one with annotations that cannot be read.
+    """Read documents one by one, and go on after one that cannot be read or has no text.
 
     Raises:
-        MissingInputError: If there is no such file or folder, or a text is missing.
+        MissingInputError: If there is no such file or folder.
         InputError: If the folder holds no document.
     """
+    if not Path(path).exists():
+        raise MissingInputError(f"{path}: no such file or folder")
     skipped: Counter[str] = Counter()
-    for text in _texts(Path(path)):
+    texts, missing = _texts(Path(path))
+    for text in sorted([*texts, *missing]):
         problems: list[str] = []
         try:
             document = _read_document(text, problems, skipped)
-        except InputError as error:
+        except (InputError, MissingInputError) as error:
             problems.append(str(error))
         if problems:
             yield Rejected(str(text), str(InputError.from_problems(problems)))
@@ -90,7 +93,11 @@ def examine(path: Path | str) -> tuple[list[Document], list[str]]:
     """
     problems: list[str] = []
     skipped: Counter[str] = Counter()
-    documents = [_read_document(text, problems, skipped) for text in _texts(Path(path))]
+    texts, missing = _texts(Path(path))
+    if missing:
+        named = ", ".join(text.name for text in missing[:20])
+        raise MissingInputError(f"{path}: {len(missing)} `.ann` without its text: {named}")
+    documents = [_read_document(text, problems, skipped) for text in texts]
     _warn_of(skipped, path)
     return documents, problems
 
@@ -152,21 +159,17 @@ def _warn_of_lost(lost: Counter[str]) -> None:
         logger.warning("brat cannot hold all of it: %s", counts)
 
 
-def _texts(folder: Path) -> list[Path]:
-    """The texts of a folder, or the one that belongs to an `.ann` file."""
+def _texts(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The texts of a folder, or the one that belongs to an `.ann` file; and those not there."""
     if not folder.is_dir():
-        return [folder.with_suffix(".txt")]
+        return [folder.with_suffix(".txt")], []
     texts = {path for path in folder.iterdir() if path.suffix == ".txt"}
     annotated = {path.with_suffix(".txt") for path in folder.iterdir() if path.suffix == ".ann"}
-    if missing := sorted(annotated - texts):
-        named = ", ".join(path.name for path in missing[:20])
-        raise MissingInputError(f"{folder}: {len(missing)} `.ann` without its text: {named}")
-    if not texts:
+    if not texts | annotated:
         raise InputError(f"{folder}: no documents, expected `.txt` and `.ann` files")
-    if annotated and len(annotated) < len(texts):
-        missing_count = len(texts) - len(annotated)
-        logger.warning("%s: %d texts have no `.ann` and so no entities", folder, missing_count)
-    return sorted(texts)
+    if annotated and (bare := texts - annotated):
+        logger.warning("%s: %d texts have no `.ann` and so no entities", folder, len(bare))
+    return sorted(texts), sorted(annotated - texts)
 
 
 def _read_document(path: Path, problems: list[str], skipped: Counter[str]) -> Document:

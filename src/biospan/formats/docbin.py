@@ -54,8 +54,12 @@ def records(path: Path | str) -> Iterator[Record]:
     for number, doc in enumerate(_docs(path), start=1):
         try:
             yield _document(doc, number, skipped)
-        except (InputError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (InputError, ValueError, LookupError, TypeError, AttributeError) as error:
             yield Rejected(f"{path}, record {number}", str(error))
+        except RecursionError:
+            yield Rejected(
+                f"{path}, record {number}", "what Biospan wrote into it is nested deeply"
+            )
     if skipped:
         counts = ", ".join(f"{count:,} {what}" for what, count in sorted(skipped.items()))
         logger.warning("%s: read without %s", path, counts)
@@ -146,7 +150,7 @@ def _document(doc: Any, number: int, skipped: Counter[str]) -> Document:
         ours = Document.from_dict({**json.loads(doc.user_data[KEY]), "text": text})
     else:
         ours = Document(text, str(number), (_passage(doc),) if text.strip() else ())
-    found = _entities(doc, text)
+    found = _entities(doc, text, skipped)
     if doc.cats:
         skipped["categories of a document"] += len(doc.cats)
     keys = [(e.start, e.end, replace_surrogates(e.label)) for e in ours.entities]
@@ -155,11 +159,14 @@ def _document(doc: Any, number: int, skipped: Counter[str]) -> Document:
     return ours.with_entities([*kept, *new])
 
 
-def _entities(doc: Any, text: str) -> dict[tuple[int, int, str], Entity]:
+def _entities(doc: Any, text: str, skipped: Counter[str]) -> dict[tuple[int, int, str], Entity]:
     """What is marked, as an entity or in any group of spans, each once."""
     found: dict[tuple[int, int, str], Entity] = {}
     for span in (*doc.ents, *(span for group in doc.spans.values() for span in group)):
         start, end, label = span.start_char, span.end_char, span.label_
+        if start == end or not label:
+            skipped["spans without text or label"] += 1
+            continue
         entity = Entity(start, end, label, text[start:end], None, span.kb_id_ or None, SOURCE)
         found.setdefault((start, end, label), entity)
     return found

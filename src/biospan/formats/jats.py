@@ -150,7 +150,7 @@ class _Passages:
         kind = "caption" if self._captions else self._kind
         if closing == "title" and not self._captions:
             kind = "section_title"
-            if self._names[-2] in ("sec", "abstract"):
+            if self._sections and self._names[-2] in ("sec", "abstract"):
                 self._sections[-1] = text
                 if self._kind == "abstract":
                     return

@@ -178,11 +178,25 @@ def open_output(path: Path | str) -> TextIO:
     try:
         if Path(path).suffix.lower() != ".gz":
             return open(path, "w", encoding="utf-8", newline="\n")
-        # No time stamp: the same documents give the same bytes.
-        packed = gzip.GzipFile(path, "wb", mtime=0)
+        # No time stamp and no name: the same documents give the same bytes.
+        packed = _Packed(open_binary_output(path))
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
     return io.TextIOWrapper(packed, encoding="utf-8", newline="\n")
+
+
+class _Packed(gzip.GzipFile):
+    """A packed file that closes the one it writes to."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        super().__init__("", "wb", fileobj=stream, mtime=0)
+        self._stream = stream
+
+    def close(self) -> None:
+        try:
+            super().close()
+        finally:
+            self._stream.close()
 
 
 def open_binary_output(path: Path | str) -> BinaryIO:

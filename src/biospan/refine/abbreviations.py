@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from biospan.document import Document, Entity
 from biospan.refine.folding import GREEK
-from biospan.refine.matcher import Matcher
+from biospan.refine.matcher import Matcher, takes
 from biospan.refine.spans import spread
 from biospan.segment import sentence_spans
 
@@ -59,6 +59,8 @@ def propagate_abbreviations(document: Document) -> Document:
     forms = Matcher[list[Entity]]()
     ends = {}
     for short, long in definitions(text):
+        if not all(takes(text[slice(*form)]) for form in (short, long)):
+            continue
         marks = forms.get(text[slice(*long)])
         marks = forms.add(text[slice(*short)], [] if marks is None else marks)
         forms.add(text[slice(*long)], marks)
@@ -114,11 +116,11 @@ def _long_form(text: str, start: int, end: int, short: str) -> tuple[int, int] |
     start, end = _stripped(text, start, end)
     n_words = min(len(short) + 5, len(short) * 2)
     words = list(_WORD.finditer(text, start, end))[-n_words:]
-    if not words:
+    wanted = [letter for letter, _, _ in _letters(short, 0, len(short))]
+    if not words or not wanted:
         return None
     letters = list(_letters(text, words[0].start(), end))
     place = len(letters)
-    wanted = [letter for letter, _, _ in _letters(short, 0, len(short))]
     for number in range(len(wanted) - 1, -1, -1):
         place -= 1
         while place >= 0 and not (

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from biospan.document import Document, Entity
-from biospan.refine.matcher import Matcher
+from biospan.refine.matcher import Matcher, takes
 from biospan.refine.spans import majority, mean_score, spread
 
 REPEATS, LABELS = "biospan:repeats", "biospan:labels"  # sources
@@ -50,7 +50,7 @@ def _by_mention(document: Document) -> Sequence[list[Entity]]:
     groups: list[list[Entity]] = []
     matcher = Matcher[list[Entity]]()
     for entity in document.entities:
-        if not any(map(str.isalnum, entity.text)):
+        if not takes(entity.text):
             continue
         group = matcher.get(entity.text)
         if group is None:

@@ -41,12 +41,10 @@ class Matcher(Generic[T]):
             InputError: If there is no letter or digit in the mention, or too much.
         """
         found = parts(mention)
-        if not any(map(str.isalnum, mention)):
-            raise InputError(f"mention `{mention:.40}`: expected a letter or digit in it")
-        if len(found) > MAX_PARTS:
+        if not takes(mention):
             raise InputError(
-                f"mention `{mention:.40}`: has {len(found)} words and signs, expected at most "
-                f"{MAX_PARTS}"
+                f"mention `{mention:.40}`: has {len(found)} words and signs, expected a letter or "
+                f"digit in it and at most {MAX_PARTS}"
             )
         first = found[0].key
         self._longest[first] = max(self._longest.get(first, 0), len(found))
@@ -83,6 +81,11 @@ class Matcher(Generic[T]):
         if value is None:
             value = self._folded.get(" ".join([part.key for part in found]))
         return value
+
+
+def takes(mention: str) -> bool:
+    """Whether a matcher takes it: with a letter or digit, and not too long."""
+    return any(map(str.isalnum, mention)) and len(parts(mention)) <= MAX_PARTS
 
 
 def keeps_case(mention: str) -> bool:
