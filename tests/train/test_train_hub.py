@@ -187,7 +187,23 @@ def test_a_pickle_of_anything_but_tensors_is_refused_and_runs_nothing(
     with pytest.raises(ModelError, match=problem):
         hub.keep(found, tmp_path / "new", convert_weights=True)
     assert not (tmp_path / "was-run").exists()
-    assert not (tmp_path / "new" / "model.safetensors").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["old"]
+
+
+def test_a_file_that_was_changed_since_it_was_kept_is_refused(
+    tiny_encoder: Path, tmp_path: Path
+) -> None:
+    from biospan.train import hub
+
+    kept = hub.keep(hub.find(str(tiny_encoder)), tmp_path / "kept")
+    assert hub.find(str(kept)).name == str(tiny_encoder)
+    weights = bytearray((kept / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (kept / "model.safetensors").write_bytes(weights)
+    with pytest.raises(ModelError, match=r"model\.safetensors: its sha256 is not"):
+        hub.find(str(kept))
+    (kept / "source.json").unlink()
+    assert hub.find(str(kept)).name == str(kept)
 
 
 def test_a_folder_that_is_there_already_is_left_alone(tiny_encoder: Path, tmp_path: Path) -> None:

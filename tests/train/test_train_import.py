@@ -257,6 +257,17 @@ def test_a_cased_vocabulary_that_is_lower_cased_needs_a_word(
     assert pieces[0] != pieces[1]
 
 
+def test_windows_that_no_sentence_fits_into_prove_nothing(
+    models: Callable[[str], Path], tmp_path: Path
+) -> None:
+    from biospan.train import hub, import_hf
+
+    few = options(KINDS["bert"], max_pieces=16)
+    with pytest.raises(ModelError, match="nothing could be compared"):
+        import_hf.import_model(hub.find(str(models("bert"))), tmp_path / "m", few)
+    assert not (tmp_path / "m").exists()
+
+
 def test_a_model_that_would_say_something_else_is_not_written(
     models: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ elsewhere tomorrow. Only files that hold data are taken: no code, and pickled we
 import json
 import re
 import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha1, sha256
@@ -79,6 +80,7 @@ def find(name: str, *, revision: str = "", download: bool = False, pickled: bool
         folder = Path(name)
         origin = _origin(folder)
         name, revision = origin.get("name", name), origin.get("revision", "")
+        _check_kept(folder, origin)
     else:
         folder = _snapshot(name, revision, download, patterns)
     paths = sorted({path for pattern in patterns for path in folder.glob(pattern)})
@@ -90,7 +92,7 @@ def find(name: str, *, revision: str = "", download: bool = False, pickled: bool
 
 
 def keep(source: Source, output: str | Path, *, convert_weights: bool = False) -> Path:
-    """Copy a published model to a plain folder, which `import` and recipes take.
+    """Copy a published model to a plain folder, whole or not at all, for `import` and recipes.
 
     Args:
         source: As `find` gives it.
@@ -112,15 +114,19 @@ def keep(source: Source, output: str | Path, *, convert_weights: bool = False) -
             f"{source.name}: {_weights_problem(source)}. Weights that are pickled are converted "
             "with --convert-weights, and are never loaded"
         )
-    output.mkdir(parents=True, exist_ok=True)
-    for name in source.files:
-        if name != PICKLED_WEIGHTS:
-            shutil.copyfile(source.folder / name, output / name)
     record = source.to_dict()
-    if not has_safe:
-        weights.convert(source.folder / PICKLED_WEIGHTS, output / WEIGHTS)
-        record["converted"] = {WEIGHTS: _checksum(output / WEIGHTS)}
-    (output / SOURCE_FILE).write_text(json.dumps(record, indent=1) + "\n", encoding="ascii")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as drafts:
+        draft = Path(drafts) / output.name
+        draft.mkdir()
+        for name in source.files:
+            if name != PICKLED_WEIGHTS:
+                shutil.copyfile(source.folder / name, draft / name)
+        if not has_safe:
+            weights.convert(source.folder / PICKLED_WEIGHTS, draft / WEIGHTS)
+            record["converted"] = {WEIGHTS: _checksum(draft / WEIGHTS)}
+        (draft / SOURCE_FILE).write_text(json.dumps(record, indent=1) + "\n", encoding="ascii")
+        draft.replace(output)
     return output
 
 
@@ -185,7 +191,23 @@ def _origin(folder: Path) -> dict[str, Any]:
         found = json.loads((folder / SOURCE_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {}
+    if not all(isinstance(found.get(part, {}), dict) for part in ("files", "converted")):
+        raise ModelError(f"{folder / SOURCE_FILE}: expected objects as `files` and `converted`")
+    return found
+
+
+def _check_kept(folder: Path, origin: Mapping[str, Any]) -> None:
+    """Compare files with what `keep` wrote of them, so that the name is theirs."""
+    known = {**origin.get("files", {}), **origin.get("converted", {})}
+    for name, digest in known.items():
+        path = folder / Path(name).name
+        if path.is_file() and _checksum(path) != digest:
+            raise ModelError(
+                f"{path}: its sha256 is not the {digest} of `{SOURCE_FILE}`. Fetch it again; or, "
+                f"if it was changed on purpose, remove `{SOURCE_FILE}`"
+            )
 
 
 def _refuse_code(folder: Path) -> None:

@@ -76,8 +76,8 @@ def measure(
         reading: What transformers' tokenizer gets; None: what ours does.
 
     Raises:
-        ModelError: If an emission differs by more than 1e-4, or a legal sequence gives other
-            entities.
+        ModelError: If an emission differs by more than 1e-4, a legal sequence gives other entities,
+            or no sentence fits into a window.
     """
     worst, decisions, illegal, entities, changed, compared = 0.0, 0, 0, 0, 0, 0
     for text in texts:
@@ -103,6 +103,11 @@ def measure(
         entities += len(marked)
         decisions += len(offsets)
         compared += 1
+    if not compared:
+        raise ModelError(
+            f"parity: no sentence fits into windows of {exported.config.max_pieces} pieces, so "
+            "nothing could be compared; expected more pieces"
+        )
     return Parity(compared, decisions, worst, illegal, entities, changed)
 
 
