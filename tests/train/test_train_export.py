@@ -126,9 +126,8 @@ def test_weights_that_are_stored_otherwise_run_in_int8_as_well(
     gates = export.export(dataclasses.replace(run, config=config), tmp_path / "model")
     assert gates.packed_f1 == pytest.approx(gates.unpacked_f1, abs=1e-3)
     tagger = biospan.load(tmp_path / "model")
-    measured = tagger.config.activations
-    assert measured is not None
-    assert measured.keys() == biospan.load(exported.folder).config.activations.keys()
+    others = biospan.load(exported.folder).config.activations
+    assert set(tagger.config.activations or ()) == set(others or ()) != set()
     assert " int8 " in tagger.fingerprint
 
 
