@@ -184,6 +184,8 @@ def test_the_schema_is_printed(run_cli: RunCli) -> None:
 def test_the_corpus_survives_every_format_that_keeps_all(
     run_cli: RunCli, jnlpba_dir: Path, tmp_path: Path
 ) -> None:
+    for package in ("pyarrow", "spacy"):
+        pytest.importorskip(package)
     source = tmp_path / "sample.iob2"
     lines = (jnlpba_dir / "Genia4ERtask2.iob2").read_text(encoding="utf-8").split("\n")[:20_000]
     source.write_text("\n".join(lines[: max(n for n, x in enumerate(lines) if "MEDLINE" in x)]))
