@@ -158,6 +158,15 @@ def test_what_is_read_out_is_bounded(
         unpacked(tmp_path, pack(entries))
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_members_whose_unpacking_has_no_bound_are_refused(tmp_path: Path, method: int) -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", method) as archive:
+        archive.writestr("want", CONTENT)
+    with pytest.raises(InputError, match="another method"):
+        unpacked(tmp_path, stream.getvalue())
+
+
 def test_a_single_file_is_bounded_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unpacking, "MAX_UNPACKED", 100_000)
     with pytest.raises(InputError, match="more than 100,000 bytes"):

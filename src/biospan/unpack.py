@@ -125,6 +125,9 @@ def _copy(stream: IO[bytes], file: Path, most: int) -> int:
 def _zip_members(archive: Path) -> Iterator[_Member]:
     with zipfile.ZipFile(archive) as opened:
         for info in opened.infolist():
+            # Python unpacks the other methods without a limit, whatever size a member claims.
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise InputError("a member is packed by another method than `deflate`: refused")
             link = stat.S_ISLNK(info.external_attr >> 16)
             read = None if link or info.is_dir() else partial(opened.open, info)
             yield _Member(info.filename, read, info.file_size)

@@ -7,6 +7,7 @@ import pytest
 
 from biospan.model_dir import write_model_dir
 from biospan.server import hub
+from biospan.server.problems import Problem
 from biospan.server.schemas import HubParameters
 from biospan.tagger import Tagger, load
 from biospan.tags import Scheme, TagSet
@@ -143,6 +144,15 @@ def test_a_stride_cuts_long_texts_as_the_pipeline_does(
         parameters = HubParameters(aggregation_strategy=strategy, stride=stride)
         expected = pipeline(text, aggregation_strategy=strategy, stride=stride)
         assert_same(hub.classify(tagger, text, parameters), expected)
+
+
+def test_a_stride_that_would_never_get_on_is_refused(both: tuple[Tagger, Any]) -> None:
+    tagger, _ = both
+    stride = tagger.config.max_pieces - 2
+    parameters = HubParameters(aggregation_strategy="simple", stride=stride)
+    with pytest.raises(Problem) as refused:
+        hub.classify(tagger, "il gene", parameters)
+    assert refused.value.status_code == 422
 
 
 def test_without_a_stride_no_piece_of_a_long_text_is_lost(both: tuple[Tagger, Any]) -> None:

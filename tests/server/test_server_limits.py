@@ -1,8 +1,10 @@
 """What a server refuses, how it says so, and what it keeps to itself."""
 
 import base64
+import io
 import json
 import random
+import zipfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -180,7 +182,15 @@ def test_a_key_guards_every_route_but_the_probes(small_server: Any) -> None:
         basic = base64.b64encode(b"anyone:another-key-of-it").decode()
         for good in (f"Bearer {key}", f"bearer {key}", f"Basic {basic}"):
             assert client.get("/", headers={"Authorization": good}).status_code == 200
-        for bad in ("Bearer", f"Bearer {key}x", key, "Basic !", "Basic /w==", "Bearer \xe9"):
+        for bad in (
+            "Bearer",
+            f"Bearer {key}x",
+            key,
+            "Basic !",
+            "Basic /w==",
+            "Basic \xe9",
+            "Bearer \xe9",
+        ):
             answer = client.get("/", headers={b"Authorization": bad.encode("latin-1")})
             assert answer.status_code == 401
 
@@ -258,9 +268,6 @@ def test_mutated_files_give_no_error_of_the_servers_own(client: httpx.Client) ->
 
 
 def test_an_archive_that_unpacks_to_much_is_refused(client: httpx.Client) -> None:
-    import io
-    import zipfile
-
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.txt", " " * 100_000_000)
@@ -271,6 +278,41 @@ def test_an_archive_that_unpacks_to_much_is_refused(client: httpx.Client) -> Non
         archive.writestr("../../evil.txt", "il")
     answer = client.post("/v1/convert?from=brat", content=packed.getvalue())
     assert answer.status_code == 422
+
+
+def test_the_name_of_a_file_in_an_archive_is_never_repeated(client: httpx.Client) -> None:
+    for name, content in (("zqxsecret.ann", "T1\tDNA 0 9\tx\n"), ("x" * 300 + ".txt", "il")):
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr(name, content)
+        answer = client.post("/v1/convert?from=brat", content=packed.getvalue())
+        assert (answer.status_code, answer.json()["code"]) == (422, "unreadable")
+        assert SECRET not in answer.text
+        assert "xxx" not in answer.text
+
+
+def test_a_content_type_that_cannot_be_read_is_refused(client: httpx.Client) -> None:
+    header = f"text/plain; charset*{'1' * 5000}=x"
+    answer = client.post("/v1/convert", content=b"il", headers={"Content-Type": header})
+    assert answer.status_code == 415
+
+
+@pytest.mark.parametrize("parameter", ["label", "model"])
+def test_what_is_wrong_in_an_address_is_told_by_its_parameter(
+    client: httpx.Client, parameter: str
+) -> None:
+    answer = client.post(f"/v1/documents?from=txt&{parameter}=zqxsecret", content=b"il")
+    assert answer.status_code == 422
+    assert answer.json()["parameter"] == parameter
+    assert "pointer" not in answer.json()
+
+
+def test_a_long_document_of_a_file_is_told_by_its_number(client: httpx.Client) -> None:
+    lines = [json.dumps({"text": "il"}), json.dumps({"text": "i" * 100_001})]
+    answer = client.post("/v1/documents?from=jsonl", content="\n".join(lines).encode())
+    assert (answer.status_code, answer.json()["code"]) == (422, "too_long")
+    assert answer.json()["message"].startswith("text 2 ")
+    assert "pointer" not in answer.json()
 
 
 def test_more_documents_than_the_limit_are_refused(client: httpx.Client) -> None:

@@ -16,6 +16,7 @@ from biospan.errors import ModelError
 from biospan.server import sharing
 from biospan.server.limits import Limits
 from biospan.server.metrics import Metrics
+from biospan.server.models import MAX_FAILURES, SharedModel
 from biospan.server.problems import Problem
 from biospan.server.sharing import Client, GivenUpError, SharedRuntime
 from biospan.server.waiting import Waiting
@@ -184,6 +185,29 @@ def test_a_failure_reaches_those_it_concerns_and_work_goes_on() -> None:
     runtime.failure = None
     assert served(tagger, shared).tag("il gene.") == tagger.tag("il gene.")
     shared.stop()
+
+
+def test_a_run_that_fails_counts_once_however_many_requests_share_it() -> None:
+    _, tagger = gated()
+    model = SharedModel("m", tagger, waiting(), Metrics(), threads=8)
+
+    async def fail(error: ModelError) -> None:
+        def task(tagger: Tagger) -> None:
+            raise error
+
+        told = await asyncio.gather(
+            *(model.work(task, 1) for _ in range(5)), return_exceptions=True
+        )
+        assert told == [error] * 5
+
+    broken = []
+    for _ in range(MAX_FAILURES):
+        asyncio.run(fail(ModelError("NaN")))
+        broken.append(model.broken)
+    asyncio.run(model.work(lambda tagger: None, 1))
+    broken.append(model.broken)
+    assert broken == [*[False] * (MAX_FAILURES - 1), True, False]
+    model.stop()
 
 
 def test_one_client_alone_is_not_made_to_wait_for_others(

@@ -76,7 +76,7 @@ def records(path: Path | str) -> Iterator[Record]:
         try:
             document = _read_document(text, problems, skipped)
         except (InputError, MissingInputError) as error:
-            problems.append(str(error))
+            problems.append(str(error).removeprefix(f"{text}: "))
         if problems:
             yield Rejected(str(text), str(InputError.from_problems(problems)))
         else:

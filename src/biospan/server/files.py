@@ -1,7 +1,7 @@
 """Bytes of a format to documents, and documents to bytes of a format.
 
 Readers take files, so a body becomes one in a folder of its own that goes with the request. What
-is packed (Parquet, DocBin, zip) is read in a process of its own with bounded memory and time: such
+is packed (Parquet, DocBin) is read in a process of its own with bounded memory, disk and time: such
 bytes may unpack to anything, and their readers are not ours.
 """
 
@@ -28,12 +28,14 @@ from biospan.unpack import unpack
 _NAME = "body"
 _PACKED = {"parquet": b"PAR1", "spacy": b"\x78"}  # and how such bytes begin
 _MEMORY = 4 * 2**30  # bytes of address space for reading what is packed
+_DISK = 256 * 2**20  # bytes of what comes out of it
 _SECONDS = 20
 _UNPACKED = 10  # times the size of what was sent
 _VALUES = re.compile(
     r"`[^`]*`|'[^']*'|\"[^\"]*\"|(?<=got ).*?(?=, expected|; expected|: expected|$)"
 )
 _WORD = re.compile(r"\w{2,}")
+_LONGEST_NAME = 250  # bytes; file systems take 255
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -55,7 +57,8 @@ def read(body: bytes, format: str, limit: int) -> list[Document]:
         try:
             for record in _records(body, format, folder):
                 if isinstance(record, Rejected):
-                    rejected.append(_shown(record, folder, body))
+                    number = len(documents) + len(rejected) + 1
+                    rejected.append(_shown(record, number, folder, body))
                 else:
                     documents.append(record)
                 if len(documents) + len(rejected) > limit:
@@ -142,14 +145,18 @@ def _unzipped(body: bytes, folder: Path) -> Path:
 
 
 def _brat_place(path: PurePosixPath) -> PurePosixPath | None:
-    return PurePosixPath(path.name) if path.suffix in (".txt", ".ann") else None
+    if path.suffix not in (".txt", ".ann"):
+        return None
+    if len(path.name.encode("utf-8", "replace")) > _LONGEST_NAME:
+        raise InputError(f"the name of a member has more than {_LONGEST_NAME} bytes")
+    return PurePosixPath(path.name)
 
 
 def _in_a_process(path: Path, format: str) -> Path:
     """The same documents as JSON lines, read where nothing can come to harm."""
     lines = path.with_name("lines.jsonl")
     command = [sys.executable, "-m", "biospan", "convert", str(path), str(lines)]
-    bounds = f'ulimit -v {_MEMORY // 1024} -t {_SECONDS}; exec "$@"'
+    bounds = f'ulimit -v {_MEMORY // 1024} -f {_DISK // 512} -t {_SECONDS}; exec "$@"'
     try:
         done = subprocess.run(  # noqa: S603 - nothing of the request is in it
             ["/bin/sh", "-c", bounds, "sh", *command, "--from", format, "--to", "jsonl"],
@@ -164,7 +171,12 @@ def _in_a_process(path: Path, format: str) -> Path:
     return lines
 
 
-def _shown(record: Rejected, folder: Path, body: bytes) -> str:
+def _shown(record: Rejected, number: int, folder: Path, body: bytes) -> str:
+    where = Path(record.where)
+    if where.parent == folder / _NAME:  # a file of an archive, whose name is the client's
+        record = Rejected(
+            f"document {number}", record.reason.replace(str(where.with_suffix("")), "")
+        )
     return _without_values(str(record).replace(f"{folder}/", ""), body)
 
 

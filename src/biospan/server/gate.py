@@ -96,6 +96,7 @@ class Gate:
             raise Problem(404, "not_found", "Not Found")
         if scope["path"] not in OPEN_PATHS:
             if self._access.check(scope):
+                await _read_body(scope, body, limits)
                 await preflight(answer)
                 return
             if self._service.in_flight > limits.open_requests:

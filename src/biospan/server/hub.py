@@ -19,6 +19,7 @@ from biospan import pieces, tags
 from biospan.document import Document
 from biospan.highlight import replace_surrogates
 from biospan.server import aggregation
+from biospan.server.problems import Problem
 from biospan.server.schemas import HubParameters
 from biospan.tagger import Tagger
 
@@ -53,7 +54,15 @@ def _of_pieces(
     names = tagger.config.tag_set.names
     runs: Iterable[tuple[int, int | None]] = [(0, None)]
     if parameters.stride is not None and strategy != "none":
-        runs = _chunks(len(encoding.ids), tagger.config.max_pieces - 2, parameters.stride)
+        capacity = tagger.config.max_pieces - 2
+        if parameters.stride >= capacity:
+            raise Problem(
+                422,
+                "bad_stride",
+                f"expected less than the {capacity} pieces that the model takes at once",
+                pointer="/parameters/stride",
+            )
+        runs = _chunks(len(encoding.ids), capacity, parameters.stride)
     for first, last in runs:
         rows = _rows(tagger, text, encoding, first, last)
         found = _pieces(tagger, text, encoding, rows, first)
@@ -114,7 +123,7 @@ def _rows(
 
 def _chunks(n_pieces: int, capacity: int, stride: int) -> Iterator[tuple[int, int]]:
     """Runs of pieces that overlap by `stride`, as tokenizers cut what does not fit."""
-    step = max(1, capacity - stride)
+    step = capacity - stride
     for first in range(0, max(1, n_pieces), step):
         yield first, min(first + capacity, n_pieces)
         if first + capacity >= n_pieces:

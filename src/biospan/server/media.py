@@ -124,11 +124,14 @@ def content(header: str | None) -> str:
     """The media type of a `Content-Type`, in lower case; the empty string if there is none.
 
     Raises:
-        Problem: 415 if it names an encoding of characters other than UTF-8.
+        Problem: 415 if it cannot be read, or names an encoding of characters other than UTF-8.
     """
     message = Message()
     message["Content-Type"] = header or ""
-    charset = message.get_content_charset("utf-8")
+    try:
+        charset = message.get_content_charset("utf-8")
+    except ValueError as error:
+        raise Problem(415, "bad_type", "`Content-Type`: not in the form of one") from error
     if charset not in ("utf-8", "utf8", "us-ascii", "ascii"):
         raise Problem(415, "bad_encoding", "`Content-Type`: expected UTF-8")
     return message.get_content_type() if header else ""

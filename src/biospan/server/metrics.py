@@ -18,7 +18,7 @@ class Metrics:
         )
         self.seconds = Histogram(
             "biospan_request_seconds",
-            "From the first byte of a request's headers to the end of its answer.",
+            "From the end of a request's headers to the end of its answer.",
             ("route",),
             buckets=_SECONDS,
             registry=registry,

@@ -16,7 +16,7 @@ from biospan.tagger import Tagger
 
 T = TypeVar("T")
 
-MAX_FAILURES = 3  # of a model in a row; then nothing is asked of it any more
+MAX_FAILURES = 3  # runs of a model in a row; then nothing is asked of it any more
 
 
 class SharedModel:
@@ -40,6 +40,7 @@ class SharedModel:
         self.tagger = tagger
         self._waiting = waiting
         self._failures = 0
+        self._last_failure: ModelError | None = None
         self._metrics = metrics
         # As many as may wait: a request that waits for the model must not keep others from asking.
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"biospan-{name}")
@@ -78,8 +79,10 @@ class SharedModel:
             self._shared.expect(client)
             try:
                 done = await asyncio.get_running_loop().run_in_executor(self._pool, run)
-            except ModelError:
-                self._failures += 1
+            except ModelError as error:
+                # One run is shared by many requests, and fails them all with the same error.
+                self._failures += error is not self._last_failure
+                self._last_failure = error
                 raise
             except GivenUpError:
                 raise wait(503, "draining", "the server is about to stop") from None

@@ -56,6 +56,11 @@ def pointer(place: Sequence[str | int]) -> str:
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in place)
 
 
+def place(field: Sequence[str | int], parameter: str = "") -> dict[str, Any]:
+    """Where a request is wrong: in a parameter of its address, or else in a field of its body."""
+    return {"parameter": parameter} if parameter else {"pointer": pointer(field)}
+
+
 def wait(status: int, code: str, message: str, seconds: int = RETRY_AFTER_S) -> Problem:
     """A problem that time solves, with `Retry-After`."""
     return Problem(status, code, message, headers={"Retry-After": str(max(1, seconds))})

@@ -16,7 +16,7 @@ from biospan.server import files, media, schemas, strict_json
 from biospan.server import hub as hub_items
 from biospan.server.labels import describe
 from biospan.server.offsets import in_utf16
-from biospan.server.problems import Problem, json_response, pointer
+from biospan.server.problems import Problem, json_response, place, pointer
 from biospan.server.service import Service
 
 ReadAs = Annotated[
@@ -106,10 +106,10 @@ def filing(service: Service) -> APIRouter:
     ) -> Response:
         """Mark the entities of a file's documents; those that they have are replaced."""
         format = media.target(to, request.headers.get("accept"))
-        chosen = service.model(model)
-        wanted = _checked_labels(label, chosen.tagger.labels)
+        chosen = service.model(model, parameter="model")
+        wanted = _checked_labels(label, chosen.tagger.labels, parameter="label")
         documents = await documents_of(request, from_)
-        _check_texts([document.text for document in documents], service, "documents", several=True)
+        _check_texts([document.text for document in documents], service)
         tagged = await chosen.tag(documents)
         return await answer([d.with_labels(wanted, minimum_score) for d in tagged], format)
 
@@ -176,14 +176,22 @@ def strict_route(service: Service) -> type[APIRoute]:
     return StrictRoute
 
 
-def _check_texts(texts: Sequence[str], service: Service, field: str, *, several: bool) -> None:
+def _check_texts(
+    texts: Sequence[str], service: Service, field: str = "", *, several: bool = True
+) -> None:
     """Refuse too many texts, and texts that are too long.
+
+    Args:
+        texts: Of a request.
+        service: For its limits.
+        field: Where they are in a body of JSON; empty for those of a file.
+        several: Whether the field is a list of them.
 
     Raises:
         Problem: 422.
     """
     limits = service.limits
-    if field != "documents" and len(texts) > limits.texts:
+    if field and len(texts) > limits.texts:
         raise Problem(
             422,
             "too_many",
@@ -197,12 +205,14 @@ def _check_texts(texts: Sequence[str], service: Service, field: str, *, several:
                 422,
                 "too_long",
                 f"text {number + 1} has more than {limits.text_characters} characters",
-                pointer=pointer([field, number] if several else [field]),
+                **(place([field, number] if several else [field]) if field else {}),
                 limit=limits.text_characters,
             )
 
 
-def _checked_labels(wanted: Sequence[str] | None, known: Sequence[str]) -> set[str]:
+def _checked_labels(
+    wanted: Sequence[str] | None, known: Sequence[str], parameter: str = ""
+) -> set[str]:
     if wanted is None:
         return set(known)
     for number, label in enumerate(wanted):
@@ -211,7 +221,7 @@ def _checked_labels(wanted: Sequence[str] | None, known: Sequence[str]) -> set[s
                 422,
                 "unknown_label",
                 f"expected one of {', '.join(known)}",
-                pointer=pointer(["labels", number]),
+                **place(["labels", number], parameter),
             )
     return set(wanted)
 

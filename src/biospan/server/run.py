@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import socket
 import time
 from types import FrameType
@@ -40,7 +41,7 @@ def run(app: ASGIApp, service: Service, *, host: str, port: int) -> None:
         server_header=False,
         h11_max_incomplete_event_size=MAX_HEADERS,
         timeout_keep_alive=max(1, round(limits.keep_alive_s)),
-        timeout_graceful_shutdown=max(1, round(limits.drain_s)),
+        timeout_graceful_shutdown=1,
         backlog=MAX_CONNECTIONS,
     )
     name, real_port = listener.getsockname()[:2]
@@ -78,6 +79,7 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Drain at the first signal, stop at the second."""
         if self._end_by is not None or self._service.state != "ready":
+            self._end_by = time.monotonic()
             super().handle_exit(sig, frame)
             return
         self._captured_signals.append(sig)
@@ -86,12 +88,13 @@ class _Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Whether to stop listening; asked ten times a second."""
-        done = await super().on_tick(counter)
-        if self._service.state == "failed":
-            return True
+        done = await super().on_tick(counter) or self._service.state == "failed"
         if self._end_by is None:
             return done
-        return done or self._service.in_flight == 0 or time.monotonic() > self._end_by
+        left = self._end_by - time.monotonic()
+        # What is in flight when listening ends has the rest of the time, and no time anew.
+        self.config.timeout_graceful_shutdown = max(1, math.ceil(left))
+        return done or self._service.in_flight == 0 or left <= 0
 
 
 def _protocol(limits: Limits) -> type[asyncio.Protocol]:
@@ -125,15 +128,22 @@ def _protocol(limits: Limits) -> type[asyncio.Protocol]:
         def pause_writing(self) -> None:
             super().pause_writing()
             if self._read_timer is None:
-                self._read_timer = self.loop.call_later(limits.idle_s, self.transport.abort)
+                self._await_reading()
+
+        def _await_reading(self) -> None:
+            left = self.transport.get_write_buffer_size()
+            self._read_timer = self.loop.call_later(limits.idle_s, self._check_reading, left)
+
+        def _check_reading(self, before: int) -> None:
+            if self.transport.get_write_buffer_size() < before:
+                self._await_reading()
+            else:
+                self.transport.abort()
 
         def resume_writing(self) -> None:
             _cancel(self._read_timer)
             self._read_timer = None
             super().resume_writing()
-
-        def handle_websocket_upgrade(self, event: h11.Request) -> None:
-            self.send_400_response("")
 
         def send_400_response(self, msg: str) -> None:
             """Answer what is not HTTP: in JSON, if nothing of an answer was sent yet."""

@@ -4,10 +4,11 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Literal
 
+from biospan.errors import ConfigError
 from biospan.server.limits import Limits
 from biospan.server.metrics import Metrics
 from biospan.server.models import SharedModel
-from biospan.server.problems import Problem, pointer, wait
+from biospan.server.problems import Problem, place, wait
 from biospan.server.waiting import Waiting
 from biospan.tagger import Tagger
 
@@ -40,6 +41,8 @@ class Service:
     def _start(self) -> None:
         try:
             taggers = dict(self._load())
+            if not taggers:
+                raise ConfigError("no models to serve, expected one or more")
         except Exception as error:
             self.error, self.state = error, "failed"
             return
@@ -77,11 +80,11 @@ class Service:
         if self.state == "failed" or any(model.broken for model in self.models.values()):
             raise wait(503, "failed", "a model failed", 60)
 
-    def model(self, name: str | None) -> SharedModel:
+    def model(self, name: str | None, *, parameter: str = "") -> SharedModel:
         """A model by its name, the first one for None; for what is in flight while draining too.
 
         Raises:
-            Problem: 503 if there are no models, 422 if there is no such model.
+            Problem: 503 while they are loaded or when one failed, 422 if there is no such model.
         """
         self._check_loaded()
         if name is None:
@@ -89,6 +92,6 @@ class Service:
         if name not in self.models:
             known = ", ".join(self.models)
             raise Problem(
-                422, "unknown_model", f"expected one of {known}", pointer=pointer(["model"])
+                422, "unknown_model", f"expected one of {known}", **place(["model"], parameter)
             )
         return self.models[name]

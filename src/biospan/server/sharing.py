@@ -40,7 +40,7 @@ class Client:
 
     Attributes:
         served: Pieces that ran for it.
-        gone: Whether its answer is still wanted.
+        gone: Whether its answer is no longer wanted.
     """
 
     def __init__(self) -> None:
@@ -161,11 +161,10 @@ class SharedRuntime:
         while places := self._next():
             try:
                 rows = self._runtime.run(self._joined(places))
-            except Exception as error:
-                self._fail(places, error)
-            else:
                 self._observe(len(places))
                 self._deliver(places, rows)
+            except Exception as error:
+                self._fail(places, error)
 
     def _next(self) -> list[_Place]:
         """The windows of the next run; none when all is over."""

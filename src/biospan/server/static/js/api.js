@@ -24,7 +24,7 @@ export class Api {
     const body = JSON.stringify({ texts, ...(model && { model }) });
     const headers = { "Content-Type": "application/json" };
     const response = await this.#send("v1/tag", { method: "POST", body, headers, signal });
-    return (await response.json()).documents;
+    return (await whole(response.json())).documents;
   }
 
   /** Documents whose passages are known, tagged. */
@@ -34,7 +34,7 @@ export class Api {
     const body = toLines(documents);
     const options = { method: "POST", body, headers, signal };
     const response = await this.#send(`v1/documents${query}`, options);
-    return fromLines(await response.text());
+    return whole(response.text().then(fromLines));
   }
 
   /** Documents as a file of a format: a Blob. */
@@ -42,7 +42,7 @@ export class Api {
     const headers = { "Content-Type": "application/jsonl" };
     const path = `v1/convert?to=${encodeURIComponent(format)}`;
     const body = toLines(documents);
-    return (await this.#send(path, { method: "POST", body, headers, signal })).blob();
+    return whole((await this.#send(path, { method: "POST", body, headers, signal })).blob());
   }
 
   /** Send a request; wait and try again as long as the server says when. */
@@ -74,9 +74,15 @@ export function toLines(documents) {
 }
 
 function fromLines(text) {
+  return text.split("\n").filter(Boolean).map((line) => JSON.parse(line));
+}
+
+/** What is read of an answer, or the problem that it was cut off. */
+async function whole(reading) {
   try {
-    return text.split("\n").filter(Boolean).map((line) => JSON.parse(line));
-  } catch {
+    return await reading;
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
     throw new Problem("The server's answer was cut off. Try again.", { retry: true });
   }
 }

@@ -108,7 +108,6 @@ async function go(documents) {
     });
     if (isMine()) finished(documents);
   } catch (error) {
-    mine.abort(); // the other requests of this run
     if (isMine()) interrupted(documents, error);
   } finally {
     if (isMine()) {

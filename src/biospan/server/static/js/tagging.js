@@ -82,7 +82,10 @@ export async function tagAll(documents, { api, model, maxTexts, signal, onPiece,
   let done = 0;
   const worker = async () => {
     for (let request = waiting.shift(); request; request = waiting.shift()) {
-      const answers = await ask(request, { api, model, signal });
+      const answers = await ask(request, { api, model, signal }).catch((error) => {
+        waiting.length = 0; // nothing more is asked for
+        throw error;
+      });
       request.pieces.forEach((piece, place) => {
         const { document } = piece;
         take(piece, answers[place]);
