@@ -1,10 +1,10 @@
 """A model's graph made ready for a runtime: in which numbers it multiplies, and what it holds.
 
-A model directory stores its large weights as int8 with scales, next to the nodes that expand them
-to float32; run as it is, that is a float32 graph. Here it becomes one that multiplies in int8:
-weights are rounded to 7 bits with a scale for each column, and what they are multiplied with to 8
-bits in a range that was measured when the model was exported (static quantisation; Jacob et al.
-2018, "Quantization and training of neural networks for efficient integer-arithmetic-only
+A model directory stores its large weights as int8 with scales (or float16), next to the nodes that
+expand them to float32; run as it is, that is a float32 graph. Here it becomes one that multiplies
+in int8: weights are rounded to 7 bits with a scale for each column, and what they are multiplied
+with to 8 bits in a range that was measured when the model was exported (static quantisation; Jacob
+et al. 2018, "Quantization and training of neural networks for efficient integer-arithmetic-only
 inference"). No number depends on the batch. With 7 bits no sum overflows the 16 bits in which
 processors without VNNI add pairs, so that all processors get the same integers.
 """
@@ -141,13 +141,9 @@ def _weight(graph: Graph, node: Node) -> NDArray[np.float32] | None:
 
 def _stored_half(graph: Graph, name: str) -> NDArray[np.float32] | None:
     """A weight in half precision that the graph expands, as `export` stores it; expanded."""
-    for node in graph.nodes:
-        if node.op == "Cast" and name in node.outputs:
-            half = graph.weights.get(node.inputs[0])
-            return (
-                half.astype(np.float32) if half is not None and half.dtype == np.float16 else None
-            )
-    return None
+    cast = next((n for n in graph.nodes if n.op == "Cast" and name in n.outputs), None)
+    half = None if cast is None else graph.weights.get(cast.inputs[0])
+    return None if half is None or half.dtype != np.float16 else half.astype(np.float32)
 
 
 def _stored(

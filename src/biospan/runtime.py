@@ -279,8 +279,8 @@ def choose(*, has_int8: bool) -> Choice:
         has_int8: Whether the model can be run in int8.
     """
     if has_int8:
-        return Choice("onnxruntime-int8", "the fastest, and its cost was measured at the export")
-    return Choice("onnxruntime", "the model was exported without the ranges that int8 needs")
+        return Choice("onnxruntime-int8", "fast, and its cost was measured at the export")
+    return Choice("onnxruntime", "the model has no ranges for int8, or lost too much by them")
 
 
 def _import_openvino() -> Any:

@@ -240,8 +240,8 @@ def load(
 
     Args:
         path: A model directory that `export` wrote; None for the bundled model.
-        engine: One of `runtime.ENGINES`; by default the fastest for this processor. Those of
-            OpenVINO need the extra `openvino`.
+        engine: One of `runtime.ENGINES`; by default int8 where the model's export measured it.
+            Those of OpenVINO need the extra `openvino`.
         threads: Threads of the model; None for all cores this process may use.
 
     Raises:
