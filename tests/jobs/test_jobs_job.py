@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,14 @@ from stand_in import StandIn, expected_documents, here, line, tree, write_corpus
 
 from biospan import formats, jobs
 from biospan.document import Document
-from biospan.errors import ConfigError, InputError, LockedError, OutputError, StoppedError
+from biospan.errors import (
+    ConfigError,
+    InputError,
+    LockedError,
+    MissingDependencyError,
+    OutputError,
+    StoppedError,
+)
 from biospan.formats.record import Rejected
 from biospan.jobs import Execution, Progress, Settings, Share, Totals, finish, journal
 from biospan.jobs.finish import File
@@ -237,6 +245,22 @@ def test_another_job_in_the_folder_is_refused_with_what_differs(
     with pytest.raises(ConfigError, match=told):
         here(corpus, done, replace(SETTINGS, **change))  # type: ignore[arg-type]
     assert tree(done) == before
+
+
+def test_a_package_that_the_output_needs_is_named(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = metadata.version
+
+    def version(name: str) -> str:
+        if name == "pyarrow":
+            raise metadata.PackageNotFoundError(name)
+        return known(name)
+
+    monkeypatch.setattr(metadata, "version", version)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'biospan\[parquet\]'"):
+        here(corpus, tmp_path / "out", replace(SETTINGS, format="parquet"))
+    assert not (tmp_path / "out").exists()
 
 
 def test_another_version_of_the_program_is_refused(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from biospan.document import Document
+from biospan.errors import MissingDependencyError
 from biospan.jobs.inputs import Input
 
 
@@ -81,12 +82,20 @@ def part_name(index: int, settings: Settings) -> str:
 
 
 def fingerprint(settings: Settings, annotator: Annotator) -> dict[str, str]:
-    """What the output of a job depends on, but for its inputs, by name."""
-    writer = ("pyarrow",) if settings.format == "parquet" else ()
-    software = ("biospan", "numpy", "tokenizers", *writer)
+    """What the output of a job depends on, but for its inputs, by name.
+
+    Raises:
+        MissingDependencyError: If the format needs a package that is not installed.
+    """
+    versions = {name: metadata.version(name) for name in ("biospan", "numpy", "tokenizers")}
+    if settings.format == "parquet":
+        try:
+            versions["pyarrow"] = metadata.version("pyarrow")
+        except metadata.PackageNotFoundError as error:
+            raise MissingDependencyError("pyarrow", "parquet") from error
     return {
         "model": annotator.fingerprint,
-        **{name: metadata.version(name) for name in software},
+        **versions,
         "format": settings.format,
         "packed": f"zlib {zlib.ZLIB_RUNTIME_VERSION}" if settings.packed else "no",
         "labels": ", ".join(sorted(settings.labels or annotator.labels)),

@@ -102,10 +102,10 @@ def _protocol(limits: Limits) -> type[asyncio.Protocol]:
 
     class Connection(H11Protocol):
         _head_timer: asyncio.TimerHandle | None = None
-        _read_timer: asyncio.TimerHandle | None = None
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
+            self._reading = _Reading(transport, limits.idle_s)
             if len(self.connections) > MAX_CONNECTIONS:
                 transport.abort()
             self._await_head()
@@ -113,8 +113,7 @@ def _protocol(limits: Limits) -> type[asyncio.Protocol]:
         def connection_lost(self, exc: Exception | None) -> None:
             _cancel(self._head_timer)
             self._head_timer = None
-            _cancel(self._read_timer)
-            self._read_timer = None
+            self._reading.end()
             super().connection_lost(exc)
 
         def data_received(self, data: bytes) -> None:
@@ -127,22 +126,10 @@ def _protocol(limits: Limits) -> type[asyncio.Protocol]:
 
         def pause_writing(self) -> None:
             super().pause_writing()
-            if self._read_timer is None:
-                self._await_reading()
-
-        def _await_reading(self) -> None:
-            left = self.transport.get_write_buffer_size()
-            self._read_timer = self.loop.call_later(limits.idle_s, self._check_reading, left)
-
-        def _check_reading(self, before: int) -> None:
-            if self.transport.get_write_buffer_size() < before:
-                self._await_reading()
-            else:
-                self.transport.abort()
+            self._reading.begin()
 
         def resume_writing(self) -> None:
-            _cancel(self._read_timer)
-            self._read_timer = None
+            self._reading.end()
             super().resume_writing()
 
         def send_400_response(self, msg: str) -> None:
@@ -164,6 +151,31 @@ def _protocol(limits: Limits) -> type[asyncio.Protocol]:
                 self._head_timer = self.loop.call_later(limits.idle_s, self.transport.abort)
 
     return Connection
+
+
+class _Reading:
+    """Cuts a client off that reads nothing for a while, however long all of it takes."""
+
+    def __init__(self, transport: asyncio.Transport, idle_s: float) -> None:
+        self._transport = transport
+        self._idle_s = idle_s
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self) -> None:
+        """More is written than the client takes at once."""
+        left = self._transport.get_write_buffer_size()
+        self._timer = asyncio.get_running_loop().call_later(self._idle_s, self._check, left)
+
+    def end(self) -> None:
+        """All of it is taken, or the client is gone."""
+        _cancel(self._timer)
+        self._timer = None
+
+    def _check(self, before: int) -> None:
+        if self._transport.get_write_buffer_size() < before:
+            self.begin()
+        else:
+            self._transport.abort()
 
 
 def _cancel(timer: asyncio.TimerHandle | None) -> None:
