@@ -128,9 +128,12 @@ def test_many_kills_change_nothing(
 def test_all_kinds_of_ends_change_nothing(
     corpus: Path, expected: dict[str, str], tmp_path: Path
 ) -> None:
-    kinds = [signal.SIGTERM, signal.SIGINT]
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as it is under nohup, for the job too
-        kinds.append(signal.SIGHUP)
+    # What is ignored here, as under nohup and in the background of a script, a job ignores too.
+    kinds = [
+        number
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        if signal.getsignal(number) != signal.SIG_IGN
+    ]
     at_kills = kill_until_done(corpus, tmp_path, 12, 99, tuple(kinds))
     check_kills(corpus, tmp_path, expected, at_kills)
 
