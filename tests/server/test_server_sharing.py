@@ -187,6 +187,27 @@ def test_a_failure_reaches_those_it_concerns_and_work_goes_on() -> None:
     shared.stop()
 
 
+@pytest.mark.parametrize("n_rows", [1, 3])
+def test_every_call_of_a_run_with_too_many_or_too_few_rows_fails(n_rows: int) -> None:
+    class Odd(Gated):
+        def run(self, inputs: Mapping[str, NDArray[np.int64]]) -> NDArray[np.float32]:
+            return np.repeat(super().run(inputs)[:1], n_rows, axis=0)
+
+    _, tagger = gated()
+    runtime = Odd(len(tagger.config.tag_set.names))
+    shared = SharedRuntime(runtime, PAD, workers=1)
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(served(tagger, shared).tag, "il gene.")  # holds the worker up
+        until(lambda: shared._turn == 1)
+        both = [pool.submit(served(tagger, shared).tag, "il gene.") for _ in range(2)]
+        until(lambda: shared._asking == 3)
+        runtime.open.set()
+        for asked in (*both, *([first] if n_rows > 1 else [])):
+            with pytest.raises(ValueError, match="zip"):
+                asked.result(20)
+    shared.stop()
+
+
 def test_a_run_that_fails_counts_once_however_many_requests_share_it() -> None:
     _, tagger = gated()
     model = SharedModel("m", tagger, waiting(), Metrics(), threads=8)

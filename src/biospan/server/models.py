@@ -88,7 +88,7 @@ class SharedModel:
                 raise wait(503, "draining", "the server is about to stop") from None
             finally:
                 self._shared.dismiss(client)
-        self._failures = 0
+        self._failures, self._last_failure = 0, None
         return done
 
     @property

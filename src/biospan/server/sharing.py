@@ -233,8 +233,10 @@ class SharedRuntime:
                 call.rows[place.row, :n_tokens] = row[:n_tokens]
                 call.left -= 1
                 if call.left == 0 and call in self._calls:
-                    self._calls.remove(call)
                     finished.append((call, call.rows))
+            # Only now, so that a failure above still finds every call that waits.
+            for call, _ in finished:
+                self._calls.remove(call)
         for call, found in finished:
             call.done.set_result(found)
 
