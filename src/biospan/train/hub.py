@@ -80,13 +80,14 @@ def find(name: str, *, revision: str = "", download: bool = False, pickled: bool
         folder = Path(name)
         origin = _origin(folder)
         name, revision = origin.get("name", name), origin.get("revision", "")
-        _check_kept(folder, origin)
     else:
+        origin = {}
         folder = _snapshot(name, revision, download, patterns)
     paths = sorted({path for pattern in patterns for path in folder.glob(pattern)})
     files = {path.name: _checksum(path) for path in paths}
     if "config.json" not in files:
         raise MissingInputError(f"{folder}: no `config.json`; expected a model of transformers")
+    _check_kept(folder, origin, files)
     _refuse_code(folder)
     return Source(folder, name, revision, files)
 
@@ -198,15 +199,14 @@ def _origin(folder: Path) -> dict[str, Any]:
     return found
 
 
-def _check_kept(folder: Path, origin: Mapping[str, Any]) -> None:
+def _check_kept(folder: Path, origin: Mapping[str, Any], files: Mapping[str, str]) -> None:
     """Compare files with what `keep` wrote of them, so that the name is theirs."""
     known = {**origin.get("files", {}), **origin.get("converted", {})}
-    for name, digest in known.items():
-        path = folder / Path(name).name
-        if path.is_file() and _checksum(path) != digest:
+    for name, digest in files.items():
+        if known.get(name, digest) != digest:
             raise ModelError(
-                f"{path}: its sha256 is not the {digest} of `{SOURCE_FILE}`. Fetch it again; or, "
-                f"if it was changed on purpose, remove `{SOURCE_FILE}`"
+                f"{folder / name}: its sha256 is not the {known[name]} of `{SOURCE_FILE}`. Fetch "
+                f"it again; or, if it was changed on purpose, remove `{SOURCE_FILE}`"
             )
 
 
