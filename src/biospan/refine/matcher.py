@@ -41,7 +41,7 @@ class Matcher(Generic[T]):
             InputError: If there is no letter or digit in the mention, or too much.
         """
         found = parts(mention)
-        if not takes(mention):
+        if not _fits(mention, found):
             raise InputError(
                 f"mention `{mention:.40}`: has {len(found)} words and signs, expected a letter or "
                 f"digit in it and at most {MAX_PARTS}"
@@ -85,7 +85,11 @@ class Matcher(Generic[T]):
 
 def takes(mention: str) -> bool:
     """Whether a matcher takes it: with a letter or digit, and not too long."""
-    return any(map(str.isalnum, mention)) and len(parts(mention)) <= MAX_PARTS
+    return _fits(mention, parts(mention))
+
+
+def _fits(mention: str, found: list[Part]) -> bool:
+    return any(map(str.isalnum, mention)) and len(found) <= MAX_PARTS
 
 
 def keeps_case(mention: str) -> bool:
