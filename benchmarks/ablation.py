@@ -2,6 +2,7 @@
 
     python benchmarks/ablation.py --output runs/levers                       # all of levers.toml
     python benchmarks/ablation.py --output runs/levers --only base,crf --workers 1
+    python benchmarks/ablation.py --output runs/levers --set precision=fp32  # a CPU without bf16
 
 Every lever is trained with several seeds, on the training documents without those that the recipe
 sets aside (`judged_documents`), and scored on the development split and on two folds of the
@@ -37,17 +38,20 @@ def main() -> None:
     parser.add_argument("--levers", type=Path, default=LEVERS, help="TOML file")
     parser.add_argument("--output", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--only", default="", help="names of levers, with commas")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="for all")
     parser.add_argument("--workers", type=int, default=2, help="runs at the same time")
     parser.add_argument("--run", nargs=2, metavar=("NAME", "SEED"), help="this run alone")
     arguments = parser.parse_args()
     levers = tomllib.loads(arguments.levers.read_text(encoding="utf-8"))
     if arguments.run:
         name, seed = arguments.run
-        train(levers["recipe"], levers["levers"][name]["set"], int(seed), arguments.output / name)
+        changes = [*levers["levers"][name]["set"], *arguments.set]
+        train(levers["recipe"], changes, int(seed), arguments.output / name)
         return
     wanted = arguments.only.split(",") if arguments.only else list(levers["levers"])
     runs = [(name, seed) for name in wanted for seed in levers["levers"][name]["seeds"]]
     options = ["--levers", str(arguments.levers), "--output", str(arguments.output)]
+    options += [f"--set={change}" for change in arguments.set]
 
     def start(run: tuple[str, int]) -> None:
         command = [sys.executable, __file__, *options, "--run", run[0], str(run[1])]

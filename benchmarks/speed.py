@@ -264,7 +264,7 @@ def print_table(results: dict[str, list[dict[str, float]]]) -> None:
         ratios = " | ".join(f"{rate / other:.2f}" for other in best)
         memory = max(row["memory"] for row in results[name])
         print(f"| {name} | {rate:.1f} | {cpu_rates[name]:.2f} | {ratios} | {memory:.0f} |")
-    pieces = 293  # of an abstract, on average: `benchmarks/profile.py` prints it
+    pieces = 293  # of an abstract, on average: `benchmarks/anatomy.py` prints it
     print(
         f"\nGEMM of one thread: {peak:.0f} GFLOP a processor second; a piece is {PIECE_FLOP:,} FLOP"
     )

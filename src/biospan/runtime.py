@@ -36,7 +36,7 @@ ENGINES = (AUTO, *_ENGINES)
 
 OUTPUT = "emissions"
 # Of ONNX Runtime 1.32: joined into one step these take a fourth of the model's time longer than
-# one after the other (`benchmarks/profile.py`).
+# one after the other (`benchmarks/anatomy.py`).
 SLOW_FUSIONS = ("SkipLayerNormFusion", "BiasGeluFusion")
 TOKEN_STARTS = "token_starts"  # noqa: S105 - the one input with a column for each token
 # What decides which kernels a runtime picks, and so the last bits of its sums.

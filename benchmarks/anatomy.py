@@ -1,6 +1,6 @@
 """Where the time of tagging goes, step by step.
 
-    python benchmarks/profile.py
+    python benchmarks/anatomy.py
 
 Processor time of one thread: how often others interrupt it makes no difference. The steps run one
 after the other here; in use, the model of one group runs beside the other steps of its neighbours.
