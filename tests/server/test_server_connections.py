@@ -380,15 +380,17 @@ def request(text: str) -> bytes:
 def flood(server: Server, clients: int) -> Iterator[Counter[Any]]:
     """Clients that ask again as soon as they are answered, whatever the answer is."""
     seen: Counter[Any] = Counter()
+    counting = threading.Lock()
     stop = threading.Event()
 
     def ask() -> None:
         with httpx.Client(base_url=server.url, timeout=120) as client:
             while not stop.is_set():
                 answer = client.post("/v1/tag", json={"text": "il gene of the cells."})
-                seen[answer.status_code] += 1
-                if answer.status_code in (429, 503):
-                    seen["retry"] += int(answer.headers["retry-after"]) >= 1
+                with counting:
+                    seen[answer.status_code] += 1
+                    if answer.status_code in (429, 503):
+                        seen["retry"] += int(answer.headers["retry-after"]) >= 1
 
     threads = [threading.Thread(target=ask) for _ in range(clients)]
     for thread in threads:
