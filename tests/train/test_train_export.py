@@ -242,7 +242,7 @@ def test_a_form_of_the_corpus_that_is_not_there_is_left_out_aloud(
         return biospan.read_corpus(name, split, path=path)
 
     monkeypatch.setattr(export, "read_corpus", only_columns)
-    found = list(export._development(exported.run.tagger(), exported.run.config))
+    found = list(export.development(exported.run.tagger(), exported.run.config))
     assert [name for name, _, _ in found] == ["jnlpba"]
     assert caplog.messages == ["no report on `jnlpba-text`: no such folder"]
 

@@ -16,6 +16,7 @@ import typer.core
 from biospan import highlight
 from biospan.cli import (
     annotate,
+    average,
     check,
     compare,
     convert,
@@ -79,6 +80,7 @@ app.command("convert")(convert.convert)
 app.command("corpus")(corpus.corpus)
 app.command("fetch")(fetch.fetch)
 app.command("train")(train.train)
+app.command("average")(average.average)
 app.command("export")(export.export)
 app.command("hub")(hub.hub)
 app.command("import")(import_model.import_model)

@@ -71,7 +71,7 @@ def data(record: Mapping[str, Any]) -> list[str]:
 
 def training(record: Mapping[str, Any]) -> list[str]:
     """Every run, oldest first: recipe, seed, hours, machine, code; and what can be repeated."""
-    recipe, best = record["recipe"], record["best"]
+    recipe = record["recipe"]
     runs = [*_stages(record), (_THIS, record)]
     rows = [
         (
@@ -85,7 +85,6 @@ def training(record: Mapping[str, Any]) -> list[str]:
         for step, run in runs
         if "recipe" in run
     ]
-    epochs = ", ".join(f"{epoch['micro_f1']:.4f}" for epoch in record["epochs"])
     settings = "\n".join(f"{key} = {value!r}" for key, value in recipe.items())
     return [
         "## Training record",
@@ -98,8 +97,7 @@ def training(record: Mapping[str, Any]) -> list[str]:
         f"- Exported with code {code(record['exported']['commit'] or 'unknown')} and "
         f"{record['exported']['runtime']}.",
         "",
-        f"Epoch {best['epoch']} of {recipe['epochs']} was the best on the development split; micro "
-        f"F1 by epoch: {epochs}. Nothing was chosen on evaluation data.",
+        f"{_chosen(record)} Nothing was chosen on evaluation data.",
         "",
         *_repeatable([run["recipe"] for _, run in runs if "recipe" in run]),
         "```",
@@ -107,6 +105,22 @@ def training(record: Mapping[str, Any]) -> list[str]:
         "```",
         "",
     ]
+
+
+def _chosen(record: Mapping[str, Any]) -> str:
+    """What the development split said on the way."""
+    if runs := record.get("averaged"):
+        each = ", ".join(f"{run['micro_f1']:.4f} ({code(run['folder'])})" for run in runs)
+        mean = record["best"]["report"]["spans"]["micro"]["f1"]
+        return (
+            f"The weights are the mean of those of {len(runs)} runs; micro F1 on the development "
+            f"split {mean:.4f}, of the runs {each}."
+        )
+    epochs = ", ".join(f"{epoch['micro_f1']:.4f}" for epoch in record["epochs"])
+    return (
+        f"Epoch {record['best']['epoch']} of {record['recipe']['epochs']} was the best on the "
+        f"development split; micro F1 by epoch: {epochs}."
+    )
 
 
 def _stages(record: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:

@@ -96,20 +96,20 @@ def export(run: Run, folder: str | Path) -> Gates:
         calibrating = data.calibrating(run.config)
         fitted = calibrate.fit(packed, calibrating)
         packed = _tagger(run, packed_graph, fitted, ranges=packed.config.activations)
-    development = list(_development(packed, run.config))
+    found = list(development(packed, run.config))
     provenance = {
         **run.record,
-        "sources": sources.gather(run.config.to_dict()),
+        "sources": sources.gather(run.config.to_dict(), run.record.get("averaged", ())),
         "exported": {"commit": code_version(), "runtime": exported.fingerprint},
         "gates": {**dataclasses.asdict(gates), "changed": len(gates.changed)},
-        "development": {name: evaluate(*sides).to_dict() for name, *sides in development},
+        "development": {name: evaluate(*sides).to_dict() for name, *sides in found},
         "mentions": {
-            name: _mentions(gold, predicted, run.train) for name, gold, predicted in development
+            name: _mentions(gold, predicted, run.train) for name, gold, predicted in found
         },
     }
     if fitted is not None:
         provenance["calibration"] = {
-            **calibrate.report(fitted, calibrating, development),
+            **calibrate.report(fitted, calibrating, found),
             "sha256": data.checksum(calibrating),
         }
     config = dataclasses.replace(packed.config, provenance=provenance)
@@ -298,7 +298,7 @@ def _check_alone(
             )
 
 
-def _development(
+def development(
     tagger: Tagger, config: TrainConfig
 ) -> Iterator[tuple[str, list[Document], list[Document]]]:
     """The development split of each form of the corpus that is there: name, gold, predicted."""

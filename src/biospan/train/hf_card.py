@@ -143,7 +143,7 @@ def _limits(run: Run) -> list[str]:
 
 def _made(run: Run, licence: str) -> list[str]:
     corpus, record = find_corpus(run.config.corpus), run.record
-    encoders = sources.gather(run.config.to_dict())["encoders"]
+    encoders = sources.gather(run.config.to_dict(), record.get("averaged", ()))["encoders"]
     began = [f"`{e['name']}` (sha256 `{e['sha256'] or 'not recorded'}`)" for e in encoders]
     settings = "\n".join(f"{key} = {value!r}" for key, value in record["recipe"].items())
     return [
@@ -152,13 +152,19 @@ def _made(run: Run, licence: str) -> list[str]:
         f"Corpus: {corpus.source} Licence of the corpus: {corpus.licence}. Encoder: "
         f"{', '.join(began) or 'see the recipe'}. "
         + ("" if licence else "The licence of these weights was not stated by who exported them. ")
-        + f"Code `{record['commit'] or 'unknown'}`, best epoch {record['best']['epoch']}.",
+        + f"Code `{record['commit'] or 'unknown'}`, {_chosen(record)}.",
         "",
         "```",
         settings,
         "```",
         "",
     ]
+
+
+def _chosen(record: dict[str, Any]) -> str:
+    if runs := record.get("averaged"):
+        return f"mean of the weights of {len(runs)} runs"
+    return f"best epoch {record['best']['epoch']}"
 
 
 def _corpus_name(run: Run) -> str:

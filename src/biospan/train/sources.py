@@ -7,7 +7,7 @@ say is kept; which licences that means is not known here (see `licences`).
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,12 @@ ENCODER_WEIGHTS = "model.safetensors"
 # Of an earlier run's record; its scores and curves stay where they are.
 _KEPT = (
     *("recipe", "commit", "packages", "python", "machine", "seconds", "resumed", "finished"),
-    *("train", "dev", "text", "documents", "pieces", "vocabulary", "steps"),
+    *("train", "dev", "text", "documents", "pieces", "vocabulary", "steps", "averaged"),
 )
 
 
-def gather(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Follow all folders that a recipe builds on.
+def gather(recipe: Mapping[str, Any], averaged: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """Follow all folders that a recipe builds on, and those of runs that were averaged.
 
     A folder whose record cannot be read, or that holds other weights by now than those that
     taught, is kept as of kind `unknown`, and a warning is logged.
@@ -42,7 +42,7 @@ def gather(recipe: Mapping[str, Any]) -> dict[str, Any]:
         is empty where they are no local file.
     """
     found = _Found()
-    found.follow(recipe)
+    found.follow(recipe, averaged=averaged)
     return {"stages": found.stages, "encoders": list(found.encoders.values())}
 
 
@@ -73,7 +73,12 @@ class _Found:
         self.encoders: dict[str, dict[str, str]] = {}
         self._seen: set[Path] = set()
 
-    def follow(self, recipe: Mapping[str, Any], teachers: Mapping[str, str] | None = None) -> None:
+    def follow(
+        self,
+        recipe: Mapping[str, Any],
+        teachers: Mapping[str, str] | None = None,
+        averaged: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
         """Take in what a recipe builds on; `teachers` are checksums by folder."""
         if encoder := recipe.get("encoder"):
             self._encoder(encoder)
@@ -81,6 +86,8 @@ class _Found:
             self._visit(labelled, Path(labelled))
         for name in recipe.get("teachers", ()):
             self._visit(name, Path(name), (teachers or {}).get(name, ""))
+        for run in averaged:
+            self._visit(run["folder"], Path(run["folder"]), run["sha256"])
 
     def _encoder(self, name: str) -> None:
         try:
@@ -101,10 +108,10 @@ class _Found:
         except BiospanError as error:
             self._unknown(name, expected, str(error))
             return
-        kind = "train"
+        kind = record.get("kind", "train")
         if "text" in record:
             kind = "teach" if "teachers" in record else "pretrain"
-        made = made_by(folder, kind)
+        made = made_by(folder, "train" if kind == "average" else kind)
         if made and expected not in ("", made):
             self._unknown(name, expected, f"{folder}: holds other weights than those that taught")
             return
@@ -114,7 +121,7 @@ class _Found:
         if "sources" in record:  # of a model directory, which went away from its runs
             self._adopt(record["sources"])
         else:
-            self.follow(record["recipe"], teachers)
+            self.follow(record["recipe"], teachers, record.get("averaged", ()))
         kept = {key: record[key] for key in _KEPT if key in record}
         self.stages.append({"folder": name, "kind": kind, "sha256": made or expected, **kept})
 
