@@ -17,7 +17,7 @@ LAYERS = (
     ("tags",),
     ("segment", "formats", "decode"),
     ("unpack", "download", "fetch", "corpora"),
-    ("calibration",),
+    ("calibration", "elsewhere"),
     ("model_config",),
     ("tokenizer_check",),
     ("onnx_graph", "precision"),

@@ -3,12 +3,12 @@
 A model's own probability orders its entities well and overstates them. Calibration is a logistic
 regression on the logit of that probability (Platt 1999) and on what else decoding knows for
 free: how long the span is, how strong its weakest token is, how probable it is that the same
-entity is longer or shorter, and how often the document says the same. It changes scores only,
-never which entities there are. It is fitted elsewhere; `biospan.reliability` tells its worth.
+entity is longer or shorter, and what the document says of the same words in other places. It
+changes scores only, never which entities there are. `train.calibrate` fits it, and
+`biospan.reliability` tells its worth.
 """
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,12 +24,24 @@ Floats = NDArray[np.float64]
 
 # What is known of a span, in this order: its probability; its length in units; the least of its
 # tokens' highest emissions; the probabilities that an entity of this label has one of its edges
-# and is longer, or shorter; and how many entities of the document have its text and label.
-EVIDENCE = ("probability", "length", "strength", "longer", "shorter", "repeats")
+# and is longer, or shorter; and of how many other places of the document with the same words it is
+# said that they have the same label, another one, or none (`elsewhere`).
+EVIDENCE = (
+    "probability",
+    "length",
+    "strength",
+    "longer",
+    "shorter",
+    "same_elsewhere",
+    "other_elsewhere",
+    "none_elsewhere",
+)
+N_OWN = 5  # what `weigh` tells; the rest is of the document
 
 _REACH = 4  # units by which an edge is moved to see how probable that is
 _LEAST = 1e-6  # probabilities are kept away from 0 and 1 by it, so that they have a logit
 _LEAST_RIVAL = 1e-4  # below it it makes no difference how improbable another edge is
+_FEW_PLACES = 0.05  # probability below which it hardly matters how improbable another place is
 _MAX_EMISSION = 100.0
 _MAX_LOGIT = 30.0  # a float64 tells the probability from 1
 _MAX_NUMBER = 1000.0  # of a parameter
@@ -130,9 +142,11 @@ class Calibration:
 def inputs(evidence: Floats) -> Floats:
     """Evidence on the scales that weights apply to: log odds, logarithms, and strength as it is.
 
+    Where the words are in no other place, what is said of other places is 0.
+
     Shape (n_spans, n_evidence), as that of the evidence.
     """
-    probability, length, strength, longer, shorter, repeats = evidence.T
+    probability, length, strength, longer, shorter, *places = evidence.T
     clear = np.clip(probability, _LEAST, 1.0 - _LEAST)
     columns = (
         np.log(clear) - np.log1p(-clear),
@@ -140,7 +154,7 @@ def inputs(evidence: Floats) -> Floats:
         np.clip(strength, -_MAX_EMISSION, _MAX_EMISSION),
         np.log(longer + _LEAST_RIVAL),
         np.log(shorter + _LEAST_RIVAL),
-        np.log(repeats),
+        *np.log1p(np.array(places) / _FEW_PLACES),
     )
     return np.stack(columns, axis=1)
 
@@ -148,7 +162,7 @@ def inputs(evidence: Floats) -> Floats:
 def weigh(
     found: Lattice, chain: Chain, emissions: Floats, spans: Sequence[tuple[int, Span]]
 ) -> Floats:
-    """The evidence for spans, as if the document said each of them once.
+    """The evidence for spans that is in their own sentences.
 
     Args:
         found: Messages of the batch.
@@ -157,9 +171,9 @@ def weigh(
         spans: Pairs of a sentence's index in the batch and a span in it.
 
     Returns:
-        Shape (n_spans, n_evidence).
+        The first columns of the evidence. Shape (n_spans, N_OWN).
     """
-    evidence = np.ones((len(spans), len(EVIDENCE)))
+    evidence = np.zeros((len(spans), N_OWN))
     if not spans:
         return evidence
     places = Places.of(spans, chain.tag_set)
@@ -170,25 +184,6 @@ def weigh(
     scores = place_scores(found, chain, rivals)
     for column, kind in ((3, is_longer), (4, ~is_longer)):
         evidence[:, column] = np.bincount(owners[kind], scores[kind], minlength=len(spans))
-    return evidence
-
-
-def of_document(rows: Sequence[Floats], names: Sequence[tuple[str, str]]) -> Floats:
-    """The evidence for all entities of a document, with how often each is there.
-
-    Repeats have the same label and the same text, whatever the case.
-
-    Args:
-        rows: Of each entity, out of what `weigh` gives. Shape (n_evidence,).
-        names: Label and text of each entity.
-
-    Returns:
-        Shape (n_entities, n_evidence).
-    """
-    keys = [(label, text.lower()) for label, text in names]
-    counts = Counter(keys)
-    evidence = np.array(rows).reshape(len(rows), len(EVIDENCE))
-    evidence[:, EVIDENCE.index("repeats")] = [counts[key] for key in keys]
     return evidence
 
 

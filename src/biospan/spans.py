@@ -4,6 +4,7 @@ Sentences of like length are decoded together. Numbers and spans only: no text, 
 """
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,29 +12,42 @@ from numpy.typing import NDArray
 from biospan import calibration, decode
 from biospan.tags import Span
 
-Found = tuple[Span, decode.Floats]  # a span and its row of `calibration.EVIDENCE`
-
 BATCH_TOKENS = 16_384  # of one decoding batch, padding included
+
+
+class Sentence(NamedTuple):
+    """What is found in a sentence.
+
+    Attributes:
+        spans: Of the best tags.
+        evidence: Of each span, as `calibration.weigh` tells. Shape (n_spans, N_OWN).
+        tags: Probability of each tag at each unit. Shape (n_units, n_tags).
+    """
+
+    spans: list[Span]
+    evidence: decode.Floats
+    tags: decode.Floats
 
 
 def find(
     emissions: Sequence[Sequence[NDArray[np.float32]]],
     joined: Sequence[Sequence[decode.Flags]],
     chain: decode.Chain,
-) -> list[list[list[Found]]]:
-    """The spans of the best tags, in the order of documents and sentences.
+) -> list[list[Sentence]]:
+    """The spans of the best tags, sentence by sentence of each document.
 
     Args:
         emissions: For each document, an array of each sentence. Shape (n_tokens, n_tags).
         joined: Likewise, where no entity may begin or end before a token. Shape (n_tokens,).
         chain: Scores between neighbouring tags.
     """
-    found: list[list[list[Found]]] = [[[] for _ in document] for document in emissions]
+    nothing = Sentence([], np.zeros((0, calibration.N_OWN)), np.zeros((0, len(chain.starts))))
+    found = [[nothing for _ in document] for document in emissions]
     for batch in _batches(emissions):
         arrays = [emissions[index][nth] for index, nth in batch]
         ties = [joined[index][nth] for index, nth in batch]
-        for (index, nth), spans in zip(batch, _find_batch(arrays, ties, chain), strict=True):
-            found[index][nth] = spans
+        for (index, nth), sentence in zip(batch, _find_batch(arrays, ties, chain), strict=True):
+            found[index][nth] = sentence
     return found
 
 
@@ -70,15 +84,19 @@ def _batches(
 
 def _find_batch(
     arrays: Sequence[NDArray[np.float32]], joined: Sequence[decode.Flags], chain: decode.Chain
-) -> list[list[Found]]:
+) -> list[Sentence]:
     padded, lengths = decode.pad(arrays)
     ties = decode.pad_flags(joined) if any(map(np.any, joined)) else None
     paths = decode.viterbi(padded, lengths, chain, ties)
-    spans = [(row, span) for row, path in enumerate(paths) for span in chain.tag_set.decode(path)]
-    found: list[list[Found]] = [[] for _ in arrays]
-    if spans:
-        lattice = decode.lattice(padded, lengths, chain, ties)
-        evidence = calibration.weigh(lattice, chain, padded, spans)
-        for (row, span), known in zip(spans, evidence, strict=True):
-            found[row].append((span, known))
-    return found
+    found = [chain.tag_set.decode(path) for path in paths]
+    lattice = decode.lattice(padded, lengths, chain, ties)
+    spans = [(row, span) for row, spans in enumerate(found) for span in spans]
+    evidence = calibration.weigh(lattice, chain, padded, spans)
+    ends = np.cumsum([len(spans) for spans in found])
+    tags = lattice.marginals()
+    return [
+        Sentence(spans, rows, tags[: len(array), column])
+        for column, (spans, rows, array) in enumerate(
+            zip(found, np.split(evidence, ends[:-1]), arrays, strict=True)
+        )
+    ]

@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from biospan import calibration, decode, pieces, runtime, schedule, spans
-from biospan.calibration import Calibration
+from biospan import decode, elsewhere, pieces, runtime, schedule, spans
+from biospan.calibration import N_OWN, Calibration
 from biospan.document import Document, Entity
 from biospan.errors import InputError, ModelError
 from biospan.model_config import ModelConfig
 from biospan.model_dir import load_model_dir
 from biospan.preparation import Preparation, Prepared
+from biospan.tags import TagSet
 
 logger = logging.getLogger(__name__)
 
@@ -228,7 +229,7 @@ class Tagger:
     ) -> list[tuple[Document, decode.Floats]]:
         found = spans.find(emissions, [item.joined for item in prepared], self._chain)
         return [
-            _with_entities(item, sentences, self.config.calibration)
+            _with_entities(item, sentences, self._tag_set, self.config.calibration)
             for item, sentences in zip(prepared, found, strict=True)
         ]
 
@@ -310,23 +311,33 @@ def _outside(document: Document) -> int:
 
 
 def _with_entities(
-    item: Prepared, found: Sequence[Sequence[spans.Found]], fitted: Calibration | None
+    item: Prepared,
+    found: Sequence[spans.Sentence],
+    tag_set: TagSet,
+    fitted: Calibration | None,
 ) -> tuple[Document, decode.Floats]:
     """The document with the entities found in its sentences, and the evidence for them."""
     text = item.document.text
+    words = [[text[start:end].lower() for start, end in offsets] for offsets in item.offsets]
     placed = [
-        (offsets[span.start][0], offsets[span.end - 1][1], span.label, row)
+        (offsets[span.start][0], offsets[span.end - 1][1], span.label)
         for offsets, sentence in zip(item.offsets, found, strict=True)
-        for span, row in sentence
+        for span in sentence.spans
     ]
-    names = [(label, text[start:end]) for start, end, label, _ in placed]
-    evidence = calibration.of_document([row for *_, row in placed], names)
+    of_document = elsewhere.weigh(
+        words,
+        [sentence.tags for sentence in found],
+        [sentence.spans for sentence in found],
+        tag_set,
+    )
+    own = np.concatenate([np.zeros((0, N_OWN)), *(sentence.evidence for sentence in found)])
+    evidence = np.hstack([own, of_document])
     scores = evidence[:, 0]
     if fitted is not None:
-        scores = fitted.apply([label for label, _ in names], evidence)
+        scores = fitted.apply([label for *_, label in placed], evidence)
     entities = tuple(
         Entity(start, end, label, text[start:end], score)
-        for (start, end, label, _), score in zip(placed, scores.tolist(), strict=True)
+        for (start, end, label), score in zip(placed, scores.tolist(), strict=True)
     )
     # The reason why an earlier try failed, as a file may carry it, holds no longer.
     metadata = {key: value for key, value in item.document.metadata.items() if key != ERROR_KEY}

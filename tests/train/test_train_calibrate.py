@@ -27,7 +27,7 @@ def evidence(rng: np.random.Generator, n: int) -> Floats:
             rng.normal(6, 1, n),
             rng.uniform(0, 0.1, n),
             rng.uniform(0, 0.1, n),
-            rng.integers(1, 5, n),
+            *rng.uniform(0, 4, (3, n)),
         ],
         axis=1,
     )
@@ -64,7 +64,8 @@ def test_fitted_scores_are_right_as_often_as_they_say() -> None:
     from biospan.train.calibrate import fit_evidence
 
     rng = np.random.default_rng(1)
-    truth = Calibration(LABELS, (-3.0, -1.0, -2.0), (0.4, -0.3, 0.4, -0.1, 0.1, 0.7), (0.2, 0, -1))
+    weights = (0.4, -0.3, 0.4, -0.1, 0.1, 0.7, -0.4, -0.2)
+    truth = Calibration(LABELS, (-3.0, -1.0, -2.0), weights, (0.2, 0, -1))
     known, labels = evidence(rng, 12_000), rng.choice(LABELS, 12_000).tolist()
     right = (rng.random(12_000) < truth.apply(labels, known)).astype(float)
     half = slice(6_000)

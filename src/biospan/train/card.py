@@ -193,7 +193,8 @@ def _scores(record: Mapping[str, Any]) -> list[str]:
         "",
         "A score is the probability that exactly this span has this label, calibrated on "
         f"{record['calibration']['documents']:,} training documents that entities were not learned "
-        "from. On the development split, which it was not fitted to:",
+        f"from{_again(record['calibration'])}. On the development split, which it was not fitted "
+        "to:",
         "",
         *table(
             ("corpus", "form", "entities", "ECE", "AUROC", "Brier", "of a constant", "lower by"),
@@ -216,6 +217,14 @@ def _scores(record: Mapping[str, Any]) -> list[str]:
             *("```", "    n   score   right", *drawn, "```", ""),
         ]
     return lines
+
+
+def _again(calibration: Mapping[str, Any]) -> str:
+    """What made a calibration that was not made with its model."""
+    if "runtime" not in calibration:
+        return ""
+    made = f"{code(calibration['commit'] or 'unknown')} and {calibration['runtime']}"
+    return f", with code {made}, after the model was exported"
 
 
 def _measures(found: Mapping[str, Any]) -> list[str]:
