@@ -81,11 +81,18 @@ def test_fewer_than_two_runs_are_refused(n_runs: int, runs: list[Path], tmp_path
         average(runs[:n_runs], tmp_path / "mean")
 
 
-def test_a_run_is_not_written_over(runs: list[Path]) -> None:
+def test_a_mean_is_written_over_and_a_run_is_not(
+    runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from biospan.train.average import average
 
+    monkeypatch.chdir(runs[1].parent)  # the same folder by another name
+    before = (runs[1] / "best.safetensors").read_bytes()
     with pytest.raises(ConfigError, match="another folder"):
-        average(runs, runs[1])
+        average(runs, Path(runs[1].name))
+    assert (runs[1] / "best.safetensors").read_bytes() == before
+    first = average(runs, tmp_path / "mean").record["best"]
+    assert average(runs, tmp_path / "mean").record["best"] == first
 
 
 def test_runs_of_other_recipes_or_documents_are_refused(runs: list[Path], tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from biospan.train.checkpoint import write_whole
 from biospan.train.run import WEIGHTS_FILE, Run, restore
 from biospan.train.sources import made_by
 
+KIND = "average"  # in the record, where a run that was trained has none
 _MAY_DIFFER = {"seed", "checkpoint_minutes"}
 
 
@@ -30,19 +31,19 @@ def average(folders: Sequence[Path], output: Path) -> Run:
 
     Args:
         folders: Of the runs.
-        output: Of the new run; what is there is replaced.
+        output: Of the new run; an earlier mean that is there is replaced, no other run.
 
     Raises:
         ConfigError: If there are fewer than two runs, or their recipes or documents are not the
-            same, or one is not finished.
+            same, or one is not finished, or `output` holds a run that was trained.
         MissingInputError: If a folder holds no run.
         InputError: If the corpus is not the one they were trained on.
     """
-    if len(folders) < 2 or output in folders:
-        raise ConfigError(
-            f"got {len(folders)} runs and `{output}` to write; expected two or more, and another "
-            "folder"
-        )
+    if len(folders) < 2:
+        raise ConfigError(f"got {len(folders)} runs; expected two or more")
+    written = output / records.RECORD_FILE
+    if written.is_file() and records.read(output).get("kind") != KIND:
+        raise ConfigError(f"{output}: holds a run of its own; expected another folder to write")
     first, *others = found = [records.read(folder) for folder in folders]
     for folder, record in zip(folders, found, strict=True):
         if not record.get("finished"):
@@ -58,7 +59,7 @@ def average(folders: Sequence[Path], output: Path) -> Run:
     run.record.clear()
     run.record.update(
         records.begin(run.config, run.train, run.dev, parallel.join()),
-        kind="average",
+        kind=KIND,
         averaged=[
             {
                 "folder": str(folder),
